@@ -1,0 +1,134 @@
+"""What is known about the cluster as a whole, and what became of what went wrong in it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from crony_ops.model.record import Record
+from crony_ops.model.run import RunState
+
+KEY_SPACE_VERSION = 1
+
+
+class Meta(Record):
+    """`/crony/meta`: the key space's version, and an incarnation that a restore makes anew."""
+
+    version: int = KEY_SPACE_VERSION
+    incarnation: str
+    cluster: str
+
+    def to_json(self) -> bytes:
+        """With the version spelled out, default or not: it is what a later program looks at."""
+        return self.model_dump_json().encode()
+
+
+class Watcher(Record):
+    """`/crony/watcher/<watcher_id>`: a watcher that lives, leading or standing by."""
+
+    id: str
+    host: str
+    pid: int
+    version: str
+    started_at: float
+
+
+class Leader(Record):
+    """`/crony/leader`: who leads, since when (unix seconds)."""
+
+    id: str
+    since: float
+
+
+class SyncRecord(Record):
+    """`/crony/sync`: the last sync. ``generation`` grows by one with each."""
+
+    commit: str = ""
+    author: str = ""
+    dirty: bool = False
+    jobs: int
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    digest: str
+    generation: int
+    who: str
+    host: str = ""
+    at: float
+
+
+class Health(Record):
+    """`/crony/health/<job_id>`: how the job's last runs ended, as far as the rules must know."""
+
+    consecutive_failures: int = 0
+    failing_since: float | None = None
+    last_state: RunState | None = None
+    last_run_id: str = ""
+    last_at: float = 0.0
+    last_reason: str = ""
+    missed: int = 0
+    lost: int = 0
+
+    @property
+    def failing(self) -> bool:
+        return self.consecutive_failures > 0
+
+
+class Outcome(StrEnum):
+    """What a failover did with a job of the dead node."""
+
+    moved = "moved"
+    stranded = "stranded"
+    unplaced = "unplaced"
+    bound = "bound"
+
+    @property
+    def failed(self) -> bool:
+        return self in (Outcome.stranded, Outcome.unplaced)
+
+
+class JobOutcome(Record):
+    """`/crony/failover/<node_uuid>/<incarnation>/<job_id>`."""
+
+    job_id: str
+    outcome: Outcome
+    to: str = ""
+    reason: str = ""
+
+
+class Failover(Record):
+    """`/crony/failover/<node_uuid>/<incarnation>`: one life of a node that ended with jobs on it.
+
+    Open until ``closed_at``; the counts and the (capped) lists of job ids are set on closing.
+    """
+
+    node: str
+    node_name: str
+    incarnation: int
+    started_at: float
+    closed_at: float | None = None
+    moved: int = 0
+    failed: int = 0
+    bound: int = 0
+    lost_runs: int = 0
+    moved_jobs: tuple[str, ...] = ()
+    failed_jobs: tuple[str, ...] = ()
+
+
+class Severity(StrEnum):
+    info = "info"
+    warning = "warning"
+    critical = "critical"
+
+
+class Alert(Record):
+    """`/crony/alert/<alert_id>`: the id follows from the cause, so that none is made twice."""
+
+    id: str
+    cause: str
+    severity: Severity
+    title: str
+    message: str
+    at: float
+    node: str = ""
+    job: str = ""
+    logged: bool = False

@@ -1,0 +1,216 @@
+"""What a job is: the fields of a job file, their meanings, their defaults.
+
+These models are the single source of the job file's validation, of its JSON Schema, and of the form
+in which a job stands in etcd. Fields at their default are left out of the JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, StrEnum
+from typing import Annotated, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from crony_ops.model.duration import Duration
+
+JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+JobId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$"),
+]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
+    Field(description="letters, digits, dot, underscore, dash"),
+]
+EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}\$?$")]
+
+
+class _Part(BaseModel):
+    """A piece of a job. Unknown fields are refused: a misspelt one must not be a silent default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpAction(_Part):
+    method: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]+$")] = "GET"
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+    headers: dict[str, str] = {}
+    body: str | None = None
+    expect: Annotated[
+        tuple[Annotated[int, Field(ge=100, le=599)], ...],
+        Field(description="statuses that count as success; none named means any 2xx"),
+    ] = ()
+
+
+class RunOn(_Part):
+    """Where a job may run. Nothing named: on any node."""
+
+    node: Name | None = None
+    group: Name | None = None
+    every: Annotated[bool, Field(description="on every such node at once, not on one of them")] = (
+        False
+    )
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.node and (self.group or self.every):
+            raise ValueError("name either a node or a group; `every` goes with a group or alone")
+        return self
+
+    @property
+    def bound(self) -> bool:
+        """Whether the job can't run elsewhere when its node dies (pinned, or on every node)."""
+        return self.every or self.node is not None
+
+
+class Backoff(StrEnum):
+    fixed = "fixed"
+    exponential = "exponential"
+
+
+class Retries(_Part):
+    count: Annotated[int, Field(ge=0, le=100)] = 0
+    delay: Duration = 10
+    backoff: Backoff = Backoff.fixed
+    max_delay: Duration = 300
+
+
+class Concurrency(Enum):
+    """What happens when a run is due while the one before it still runs."""
+
+    forbid = "forbid"
+    allow = "allow"
+    replace = "replace"
+
+
+class MisfirePolicy(StrEnum):
+    skip = "skip"
+    latest = "latest"
+    all = "all"
+
+
+class Misfire(_Part):
+    """What becomes of ticks that nobody could run in time."""
+
+    policy: MisfirePolicy = MisfirePolicy.latest
+    grace: Duration = 300
+    max: Annotated[int, Field(ge=1, le=100, description="the most that `all` makes up")] = 100
+
+
+class OnNodeLoss(StrEnum):
+    report = "report"
+    rerun = "rerun"
+
+
+class Success(_Part):
+    exit_codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(min_length=1)] = (
+        0,
+    )
+
+
+class Occasion(StrEnum):
+    failure = "failure"
+    recovery = "recovery"
+    missed = "missed"
+    lost = "lost"
+
+
+class Notify(_Part):
+    """Whom to tell, of what, and how often."""
+
+    to: tuple[str, ...] = ()
+    on: tuple[Occasion, ...] = (
+        Occasion.failure,
+        Occasion.recovery,
+        Occasion.missed,
+        Occasion.lost,
+    )
+    channels: tuple[Name, ...] = ()
+    after: Annotated[int, Field(ge=1, description="failures in a row before the first alert")] = 1
+    remind: Annotated[Duration, Field(description="0 = never")] = 14_400
+
+
+class Job(_Part):
+    """One job of a job file. Exactly one of ``shell`` and ``http`` is given."""
+
+    description: str = ""
+    schedule: Annotated[
+        str,
+        Field(
+            description="5 fields; 6 fields have seconds first; @daily ...; @every 90s; H = hashed"
+        ),
+    ]
+    timezone: Annotated[str, Field(description="a name of the IANA time zone database")] = "UTC"
+    shell: Annotated[str, StringConstraints(min_length=1)] | None = None
+    http: HttpAction | None = None
+    run_on: Annotated[RunOn, Field(description="auto, {node: n}, {group: g, every: true}")] = (
+        RunOn()
+    )
+    presets: tuple[Name, ...] = ()
+    user: UserName | None = None
+    workdir: str | None = None
+    env: dict[EnvName, str] = {}
+    timeout: Annotated[
+        Duration | None, Field(description="of one attempt; none: it may run for ever")
+    ] = None
+    retries: Retries = Retries()
+    concurrency: Concurrency = Concurrency.forbid
+    misfire: Misfire = Misfire()
+    on_node_loss: OnNodeLoss = OnNodeLoss.report
+    splay: Annotated[
+        Duration, Field(description="spreads jobs over this time after their tick")
+    ] = 0
+    success: Success = Success()
+    notify: Notify = Notify()
+
+    @field_validator("run_on", mode="before")
+    @classmethod
+    def _auto(cls, value: object) -> object:
+        return {} if value == "auto" else value
+
+    @field_validator("workdir")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("/"):
+            raise ValueError("a workdir is an absolute path: where a node starts is not known here")
+        return value
+
+    @field_validator("timeout")
+    @classmethod
+    def _some_time(cls, value: int | None) -> int | None:
+        if value == 0:
+            raise ValueError("a timeout of 0 ends every run at once: leave it out for no timeout")
+        return value
+
+    @model_validator(mode="after")
+    def _one_action(self) -> Self:
+        if (self.shell is None) == (self.http is None):
+            raise ValueError("a job has exactly one of `shell` and `http`")
+        if self.http is not None:
+            for field in ("presets", "user", "workdir", "env"):
+                if getattr(self, field):
+                    raise ValueError(f"`{field}` means something to shell jobs only")
+        return self
+
+    @property
+    def movable(self) -> bool:
+        """Whether another node can take the job over without being told that shell jobs may move.
+
+        An HTTP job can run anywhere; a shell job is at home wherever its presets are.
+        """
+        return not self.run_on.bound and (self.http is not None or bool(self.presets))
+
+    @property
+    def rerun(self) -> bool:
+        """Whether a run that is lost with its node is run again (elsewhere, unless bound)."""
+        return self.on_node_loss is OnNodeLoss.rerun

@@ -1,0 +1,73 @@
+"""What a node is, and what is remembered and ordered about it."""
+
+from __future__ import annotations
+
+import uuid
+
+from crony_ops.model.record import Record
+
+_NAMESPACE = uuid.UUID("5f3c3c52-7f4e-5e0b-9d0e-6f3d0f2f9a11")
+
+
+def node_uuid(cluster: str, name: str) -> str:
+    """The stable identity of a node: a reboot or a reinstall is the same node."""
+    return str(uuid.uuid5(_NAMESPACE, f"{cluster}/{name}"))
+
+
+class PresetFailure(Record):
+    """A preset that is not ready on a node, and why."""
+
+    reason: str
+    at: float
+
+
+class Node(Record):
+    """`/crony/node/<node_uuid>`, alive as long as the key is: it hangs on the agent's lease.
+
+    ``incarnation`` is that lease's id. ``renewed_at`` is the node's own wall clock (unix seconds)
+    at its last renewal. ``presets`` maps a name to the sha256 sums that are ready.
+    """
+
+    uuid: str
+    name: str
+    ip: str = ""
+    pid: int = 0
+    version: str = ""
+    groups: tuple[str, ...] = ()
+    presets: dict[str, tuple[str, ...]] = {}
+    preset_failures: dict[str, PresetFailure] = {}
+    incarnation: int
+    started_at: float = 0.0
+    renewed_at: float = 0.0
+
+    def offers(self, preset_sums: dict[str, str]) -> bool:
+        """Whether every preset is ready here at the very checksum that is wanted."""
+        return all(total in self.presets.get(name, ()) for name, total in preset_sums.items())
+
+
+class Roster(Record):
+    """`/crony/roster/<node_uuid>`: the node as last known, and when it went (None: it is up)."""
+
+    node: Node
+    seen_at: float
+    lost_at: float | None = None
+
+
+class Cordon(Record):
+    """`/crony/cordon/<node_uuid>`: the node keeps its jobs and gets no new ones."""
+
+    who: str
+    at: float
+    why: str = ""
+    evict: bool = False
+
+
+class Pause(Record):
+    """`/crony/pause/<job_id>`. ``removal`` marks a job that left the files: the leader then takes
+    assignment and pause away."""
+
+    who: str
+    at: float
+    why: str = ""
+    until: float | None = None
+    removal: bool = False

@@ -1,0 +1,173 @@
+"""What a run is, from the claim of its tick to the record of its end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from crony_ops.model.record import Record
+
+MAX_RERUNS = 3
+
+
+def run_stamp(tick: float) -> str:
+    """Unix seconds as ``20261122T160000Z``: run ids sort by time."""
+    return datetime.fromtimestamp(int(tick), UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def tick_run_id(tick: int, node: str = "") -> str:
+    """The id of the one run that claims a tick; ``node`` (a name) for jobs on every node."""
+    return f"{run_stamp(tick)}-s{_at(node)}"
+
+
+def rerun_id(tick: int, number: int, node: str = "") -> str:
+    return f"{run_stamp(tick)}-r{number}{_at(node)}"
+
+
+def once_run_id(now: float, revision: int, node: str = "") -> str:
+    """A run that a person asked for: ``revision`` is the create revision of the asking key."""
+    return f"{run_stamp(now)}-o{revision}{_at(node)}"
+
+
+def gap_id(last: int, node: str = "") -> str:
+    return f"{run_stamp(last)}-m{_at(node)}"
+
+
+def _at(node: str) -> str:
+    return f"@{node}" if node else ""
+
+
+class RunState(StrEnum):
+    queued = "queued"
+    claimed = "claimed"
+    running = "running"
+    succeeded = "succeeded"
+    failed = "failed"
+    timed_out = "timed_out"
+    killed = "killed"
+    skipped = "skipped"
+    fenced = "fenced"
+    lost = "lost"
+
+
+class RunKind(StrEnum):
+    """Why a run is made: its tick came, it is made up or run again, or somebody asked for it."""
+
+    tick = "tick"
+    queued = "queued"
+    once = "once"
+
+
+class OpenRun(Record):
+    """`/crony/open/<node_uuid>/<job_id>/<run_id>`: claimed or running, on whom, in which life."""
+
+    run_id: str
+    job_id: str
+    tick: int
+    kind: RunKind = RunKind.tick
+    node: str
+    incarnation: int
+    rerun: int = 0
+    on_node_loss_rerun: bool = False
+    bound: bool = False
+    claimed_at: float = 0.0
+    reason: str = ""
+
+
+class QueuedRun(Record):
+    """`/crony/queue/<job_id>/<run_id>`: a run that is to be made.
+
+    ``rerun`` counts the re-runs of its tick. ``not_before`` (unix seconds) keeps it until a
+    partitioned node has surely ended the run that it repeats. ``node`` is a name, or empty.
+    """
+
+    run_id: str
+    tick: int
+    reason: str
+    rerun: int = 0
+    not_before: float = 0.0
+    node: str = ""
+
+
+class Attempt(Record):
+    number: int
+    started_at: float
+    ended_at: float
+    exit_code: int | None = None
+    signal: int | None = None
+    status: int | None = None
+    reason: str = ""
+    output: str = ""
+
+
+class RunRecord(Record):
+    """`/crony/run/<job_id>/<run_id>`: a run that ended, with the tail of each attempt's output."""
+
+    type: Literal["run"] = "run"
+    run_id: str
+    job_id: str
+    tick: int
+    state: RunState
+    kind: RunKind = RunKind.tick
+    node: str
+    node_name: str = ""
+    reason: str = ""
+    rerun: int = 0
+    started_at: float | None = None
+    ended_at: float
+    late: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def succeeded(self) -> bool:
+        return self.state is RunState.succeeded
+
+
+class GapRecord(Record):
+    """`/crony/run/<job_id>/<run_id>` for ticks that were not run: first and last tick, how many."""
+
+    type: Literal["gap"]
+    run_id: str
+    job_id: str
+    first: int
+    last: int
+    count: int
+    reason: str
+    node: str = ""
+    node_name: str = ""
+    at: float
+
+
+AnyRecord = Annotated[RunRecord | GapRecord, Field(union_mode="left_to_right")]
+_ANY: TypeAdapter[RunRecord | GapRecord] = TypeAdapter(AnyRecord)
+
+
+def read_run(value: bytes) -> RunRecord | GapRecord:
+    """Raises ValueError when the value is neither."""
+    return _ANY.validate_json(value)
+
+
+class News(Record):
+    """`/crony/news/<job_id>/<run_id>`: the summary of an end that the alert rules must see."""
+
+    run_id: str
+    job_id: str
+    state: RunState | Literal["missed"]
+    at: float
+    tick: int
+    node: str = ""
+    node_name: str = ""
+    count: int = 1
+    reason: str = ""
+
+
+class Proc(Record):
+    """`/crony/proc/<node_uuid>/<job_id>/<pid>`: a process that runs right now."""
+
+    run_id: str
+    started_at: float
+    command: str
+    attempt: int = 1

@@ -1,0 +1,41 @@
+"""The agent's settings: `/etc/crony/node.yaml`."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from crony_ops.model.job import EnvName, Name
+from crony_ops.model.node import node_uuid
+from crony_ops.store.settings import EtcdSettings
+
+
+class NodeSettings(BaseModel):
+    """Durations are in seconds. Every field but the node's folders has a default that fits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    etcd: EtcdSettings = EtcdSettings()
+    cluster: Name = "crony"
+    name: Name = Field(default_factory=lambda: socket.gethostname().partition(".")[0])
+    uuid: str = ""
+    ip: str = ""
+    groups: tuple[Name, ...] = ()
+    state_dir: Path = Path("/var/lib/crony")
+    log_dir: Path = Path("/var/log/crony")
+    presets_dir: Path | None = None
+    env: Annotated[dict[EnvName, str], Field(description="given to every run")] = {}
+    ttl: Annotated[int, Field(ge=3)] = 10
+    claim_ahead: Annotated[float, Field(ge=0.1, le=1.0)] = 1.0
+    stop_grace: Annotated[float, Field(description="how long SIGTERM lets runs end")] = 30.0
+    kill_grace: Annotated[float, Field(description="from TERM to KILL", le=4.0)] = 3.0
+    keep_runs: Annotated[int, Field(ge=1, le=1000)] = 10
+    preset_timeout: float = 600.0
+
+    @property
+    def identity(self) -> str:
+        """The node's uuid: the configured one, else what follows from the cluster and the name."""
+        return self.uuid or node_uuid(self.cluster, self.name)
