@@ -60,6 +60,12 @@ class Compacted(StoreError):
     message = "revision {revision} is compacted away (the oldest kept is {oldest})"
 
 
+class GuardFailed(StoreError):
+    """What guards every request of a batch does not hold any more: nothing of it was written."""
+
+    message = "a batch of writes is not allowed any more: {guard} has changed"
+
+
 class LeaseLost(StoreError):
     message = "lease {lease:x} is gone"
 
@@ -84,3 +90,9 @@ class NewerKeySpace(CronyError):
 
 class LeadershipLost(CronyError):
     message = "another watcher leads now"
+
+
+class SyncRefused(CronyError):
+    """A sync that must not go on. Whatever it wrote before stands, and the next one goes on there."""
+
+    message = "no sync: {reason}"

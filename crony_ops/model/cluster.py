@@ -67,6 +67,7 @@ class Health(Record):
     last_reason: str = ""
     missed: int = 0
     lost: int = 0
+    unplaced_since: float | None = None
 
     @property
     def failing(self) -> bool:
@@ -93,6 +94,7 @@ class JobOutcome(Record):
     outcome: Outcome
     to: str = ""
     reason: str = ""
+    lost_runs: int = 0
 
 
 class Failover(Record):
@@ -131,4 +133,3 @@ class Alert(Record):
     at: float
     node: str = ""
     job: str = ""
-    logged: bool = False

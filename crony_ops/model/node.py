@@ -46,11 +46,15 @@ class Node(Record):
 
 
 class Roster(Record):
-    """`/crony/roster/<node_uuid>`: the node as last known, and when it went (None: it is up)."""
+    """`/crony/roster/<node_uuid>`: the node as last known, and when it went (None: it is up).
+
+    ``clock_offset``: seconds that its clock stands off the others', while that is too much.
+    """
 
     node: Node
     seen_at: float
     lost_at: float | None = None
+    clock_offset: float | None = None
 
 
 class Cordon(Record):

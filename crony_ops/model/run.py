@@ -171,3 +171,22 @@ class Proc(Record):
     started_at: float
     command: str
     attempt: int = 1
+
+
+def rerun_of(run: OpenRun, node_name: str, reason: str, not_before: float) -> QueuedRun | None:
+    """The run that repeats a lost or fenced one.
+
+    None where its job asks for none, where its tick has been run again often enough, or where it
+    was no tick at all but somebody's wish.
+    """
+    if not run.on_node_loss_rerun or run.kind is RunKind.once or run.rerun >= MAX_RERUNS:
+        return None
+    at = node_name if "@" in run.run_id else ""
+    return QueuedRun(
+        run_id=rerun_id(run.tick, run.rerun + 1, at),
+        tick=run.tick,
+        reason=f"{run.run_id} {reason}",
+        rerun=run.rerun + 1,
+        not_before=not_before,
+        node=at,
+    )

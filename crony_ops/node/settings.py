@@ -25,7 +25,6 @@ class NodeSettings(BaseModel):
     ip: str = ""
     groups: tuple[Name, ...] = ()
     state_dir: Path = Path("/var/lib/crony")
-    log_dir: Path = Path("/var/log/crony")
     presets_dir: Path | None = None
     env: Annotated[dict[EnvName, str], Field(description="given to every run")] = {}
     ttl: Annotated[int, Field(ge=3)] = 10

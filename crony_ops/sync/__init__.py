@@ -1,0 +1,1 @@
+"""The wanted jobs against the stored ones: the plan, which is pure, and its application."""

@@ -1,0 +1,67 @@
+"""What is wrong with a job file, where, and how to mend it: for people, GitHub and machines."""
+
+from __future__ import annotations
+
+import dataclasses
+from enum import StrEnum
+
+_CARET_WIDTH = 100
+
+
+class Level(StrEnum):
+    error = "error"
+    warning = "warning"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong. Problems sort by file and position.
+
+    ``line`` and ``column`` count from 1, columns in characters. ``field`` is the path of the
+    field (``jobs.db-backup.retries.count``), empty where it concerns the file as a whole.
+    ``text`` is the line of the file that it stands in.
+    """
+
+    file: str
+    line: int
+    column: int
+    field: str
+    what: str
+    mend: str = ""
+    level: Level = Level.error
+    text: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def message(self) -> str:
+        """What is wrong and how to mend it, without the place."""
+        words = f"{self.what}; {self.mend}" if self.mend else self.what
+        return f"{self.field}: {words}" if self.field else words
+
+    def render(self, *, caret: bool = False) -> str:
+        """``file:line:column: field: what; how to mend it``, and the line itself with a caret."""
+        mark = "warning: " if self.level is Level.warning else ""
+        head = f"{self.file}:{self.line}:{self.column}: {mark}{self.message}"
+        if not caret or not self.text.strip():
+            return head
+        start = max(0, self.column - _CARET_WIDTH + 20)
+        shown = self.text[start : start + _CARET_WIDTH].replace("\t", " ").rstrip()
+        return f"{head}\n    {shown}\n    {' ' * (self.column - 1 - start)}^"
+
+    def as_github(self) -> str:
+        """A workflow command, which GitHub shows beside the line in the pull request."""
+        place = f"file={_property(self.file)},line={self.line},col={self.column}"
+        return f"::{self.level} {place}::{_data(self.message)}"
+
+    def as_dict(self) -> dict[str, object]:
+        """JSON data; the text of the line is left out."""
+        known = dataclasses.asdict(self)
+        del known["text"]
+        return {**known, "level": self.level.value}
+
+
+def _data(words: str) -> str:
+    return words.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(words: str) -> str:
+    return _data(words).replace(":", "%3A").replace(",", "%2C")

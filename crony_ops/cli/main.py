@@ -1,0 +1,162 @@
+"""`crony-ops`: which commands there are, and how any of them ends.
+
+A command's module is imported when that command is the one to run, and no sooner: help and
+completion know only the table below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from crony_ops import __version__
+from crony_ops.errors import CronyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+INTERRUPTED = 130
+
+
+class Entry(NamedTuple):
+    """Where a command is written. ``attribute`` is a function, or a Typer with subcommands."""
+
+    module: str
+    attribute: str
+    summary: str
+
+
+COMMANDS: dict[str, Entry] = {
+    "validate": Entry("validate", "validate", "Check the job files, and show every error at once."),
+    "plan": Entry("sync", "plan", "Show what a sync would change."),
+    "sync": Entry("sync", "sync", "Make the stored jobs those of the files."),
+    "status": Entry("status", "status", "Show how etcd, watchers, nodes and jobs stand."),
+    "next": Entry("next", "next_firings", "Show what fires next, in the order of time."),
+    "nodes": Entry("nodes", "nodes", "List the nodes, or tell all about one."),
+    "pause": Entry("pause", "pause", "Let jobs rest."),
+    "resume": Entry("pause", "resume", "Let paused jobs run again, from now on."),
+    "cordon": Entry("cordon", "cordon", "Give a node no new jobs."),
+    "uncordon": Entry("cordon", "uncordon", "Let a node have jobs again."),
+    "run": Entry("run", "run", "Run a job now, once."),
+    "jobs": Entry("jobs", "jobs", "List the jobs, or tell all about one."),
+    "schema": Entry("schema", "schema", "Print the JSON Schema of a job file."),
+}
+
+
+class _Placeholder(TyperCommand):
+    """Stands for a command until it is chosen: help and completion need its summary only."""
+
+    def __init__(self, name: str, entry: Entry) -> None:
+        super().__init__(name, help=entry.summary)
+        self._entry = entry
+
+    def load(self) -> Any:
+        module = import_module(f"crony_ops.cli.{self._entry.module}")
+        command = getattr(module, self._entry.attribute)
+        if isinstance(command, typer.Typer):
+            group = typer.main.get_command(command)
+            group.name = self.name
+            return group
+        app = typer.Typer(add_completion=False, rich_markup_mode=None)
+        app.command(self.name)(command)
+        return typer.main.get_command(app)
+
+
+class _Commands(TyperGroup):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands.update({n: _Placeholder(n, entry) for n, entry in COMMANDS.items()})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command.load() if isinstance(command, _Placeholder) else command, rest
+
+
+app = typer.Typer(
+    cls=_Commands,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Cron for a fleet, the GitOps way.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crony-ops {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+def run(args: Sequence[str]) -> int:
+    """Run one command line and give its exit status. No exception but SystemExit leaves here."""
+    try:
+        result = typer.main.get_command(app).main(
+            args=list(args) or ["--help"], prog_name="crony-ops", standalone_mode=False
+        )
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has enough of it; what is still buffered must not complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except typer.Abort:
+        return _fail("given up", 1)
+    except typer.TyperException as usage:
+        return _fail(usage.format_message(), usage.exit_code)
+    except Exception as error:  # noqa: BLE001 - the last line before the user
+        return _explain(error)
+    return result if isinstance(result, int) else 0
+
+
+def _explain(error: Exception) -> int:
+    cause = _first_cause(error)
+    if os.environ.get("CRONY_DEBUG"):
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(cause, CronyError):
+        return _fail(str(cause), cause.exit_status)
+    words = str(cause).partition("\n")[0]
+    return _fail(
+        f"unexpected {type(cause).__name__}: {words} (set CRONY_DEBUG=1 for the traceback)", 1
+    )
+
+
+def _first_cause(error: BaseException) -> BaseException:
+    """Of a task group's errors the one that was raised on purpose, else the first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [_first_cause(inner) for inner in error.exceptions]
+    return next((cause for cause in causes if isinstance(cause, CronyError)), causes[0])
+
+
+def _fail(words: str, status: int) -> int:
+    with contextlib.suppress(BrokenPipeError):
+        print(f"crony-ops: {words.rstrip()}", file=sys.stderr)  # noqa: T201
+    return status
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

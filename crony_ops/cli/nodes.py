@@ -1,0 +1,86 @@
+"""`crony-ops nodes`: the machines, and one of them from near by."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
+from crony_ops.cli.connection import connected
+from crony_ops.cli.lookup import node_named
+from crony_ops.cli.output import Output, OutputOption, show, span, table
+from crony_ops.cli.status_document import NodePart, node_parts
+from crony_ops.cli.status_text import in_words, nodes_table
+from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStory:
+    """One node. ``presets`` maps a name to the sha256 sums that are ready; ``jobs`` are the ids of
+    those that it holds, ``open`` the runs claimed or running there."""
+
+    node: NodePart
+    presets: dict[str, tuple[str, ...]]
+    jobs: tuple[str, ...]
+    open: tuple[OpenKey, ...]
+
+
+@connected
+def nodes(
+    settings: EtcdSettings,
+    name: Annotated[str | None, typer.Argument(help="one node, by name or uuid")] = None,
+    output: OutputOption = Output.text,
+) -> None:
+    """List the nodes, living and lost; or tell all about one.
+
+    The document of `--output json` is {at, nodes: [NodePart]}, or for one node {at, node, presets,
+    jobs, open: [{node, job_id, run_id}]}; times are in unix seconds.
+    """
+    view = look(settings)
+    now = time.time()
+    if name is None:
+        parts = node_parts(view)
+        document = {"at": now, "nodes": [asdict(part) for part in parts]}
+        show(document, output, lambda console: console.print(nodes_table(parts, now)))
+        return
+    story = node_story(view, node_named(view, name))
+    document = {"at": now, **asdict(story), "open": [run._asdict() for run in story.open]}
+    show(document, output, lambda console: _print(console, story, now))
+
+
+def node_story(view: ClusterView, uuid: str) -> NodeStory:
+    """All about the node, which must be a known one."""
+    known = view.nodes.get(uuid) or (view.rosters[uuid].node if uuid in view.rosters else None)
+    return NodeStory(
+        node=next(part for part in node_parts(view) if part.uuid == uuid),
+        presets=dict(known.presets) if known else {},
+        jobs=tuple(sorted(job_id for job_id, held in view.assigned.items() if uuid in held)),
+        open=tuple(run for run in view.opens if run.node == uuid),
+    )
+
+
+def _print(console: Console, story: NodeStory, now: float) -> None:
+    node = story.node
+    console.print(nodes_table((node,), now))
+    console.print(f"uuid      {node.uuid}")
+    console.print(f"address   {node.ip or '-'}")
+    console.print(f"groups    {', '.join(node.groups) or '-'}")
+    if node.lost_at is not None:
+        console.print(f"lost      {span(now - node.lost_at)} ago")
+    if node.failover is not None:
+        console.print(f"failover  {in_words(node.failover)}")
+    if story.presets:
+        rows = [(name, ", ".join(t[:12] for t in sums)) for name, sums in story.presets.items()]
+        console.print(table("PRESET", "READY AT", rows=rows))
+    if story.open:
+        console.print(
+            table("RUNNING", "RUN", rows=[(run.job_id, run.run_id) for run in story.open])
+        )
+    if story.jobs:
+        console.print(table("JOB", rows=[(job_id,) for job_id in story.jobs]))

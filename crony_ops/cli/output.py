@@ -1,0 +1,113 @@
+"""How a command prints: for people to a terminal, or one stable document for machines.
+
+Results go to stdout, and nothing else does: what is said on the way goes to stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+# Wide enough that what goes into a pipe or a log is never folded or cut.
+_UNBOUNDED = 4096
+_WORTH_A_BAR = 1.0
+_SPANS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
+
+
+class Output(StrEnum):
+    text = "text"
+    json = "json"
+    yaml = "yaml"
+
+
+OutputOption = Annotated[
+    Output, typer.Option("--output", "-o", help="text for people, json or yaml for machines")
+]
+
+
+def console(*, stderr: bool = False) -> Console:
+    """No colour and no folding unless it is a terminal; no guessing at what deserves a colour."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _UNBOUNDED
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def show(document: Any, output: Output, people: Callable[[Console], None]) -> None:
+    """Print ``document`` (JSON data) as ``output`` says, or let ``people`` print it for people."""
+    if output is Output.json:
+        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    elif output is Output.yaml:
+        import yaml
+
+        yaml.safe_dump(
+            document, sys.stdout, sort_keys=False, allow_unicode=True, default_flow_style=False
+        )
+    else:
+        people(console())
+
+
+def say(words: str) -> None:
+    """Something about the work that is under way, or about its input: to stderr."""
+    console(stderr=True).print(words, soft_wrap=True)
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr, if that is a terminal, for work that takes longer than a second.
+
+    Gives the function to be told how much is done, and of how much.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    bar = Progress(
+        words,
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console(stderr=True),
+        transient=True,
+    )
+    task = bar.add_task(words)
+    begun = time.monotonic()
+
+    def advance(done: int, total: int) -> None:
+        if time.monotonic() - begun > _WORTH_A_BAR:
+            bar.start()
+        bar.update(task, completed=done, total=total)
+
+    try:
+        yield advance
+    finally:
+        bar.stop()
+
+
+def table(*headers: str, rows: Iterable[Iterable[Any]], right: Iterable[str] = ()) -> Table:
+    """Columns without lines around them; those named in ``right`` are set flush right."""
+    made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    numeric = set(right)
+    for header in headers:
+        made.add_column(header, justify="right" if header in numeric else "left")
+    for row in rows:
+        made.add_row(*(cell if hasattr(cell, "__rich__") else str(cell) for cell in row))
+    return made
+
+
+def span(seconds: float) -> str:
+    """A duration in its largest unit, as a glance wants it: 8000 -> ``2 h``, 0.2 -> ``0 s``."""
+    whole = max(0, int(seconds))
+    unit, size = next((s for s in _SPANS if whole >= s[1]), _SPANS[-1])
+    return f"{whole // size} {unit}"

@@ -1,0 +1,202 @@
+"""`crony-ops pause` and `resume`: jobs that rest a while, and catch nothing up after it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crony_ops.cli.connection import connected
+from crony_ops.cli.lookup import unknown
+from crony_ops.cli.operator import operator
+from crony_ops.cli.output import console, span
+from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
+from crony_ops.model.duration import parse_duration
+from crony_ops.model.node import Node, Pause
+from crony_ops.model.spec import Cursor
+from crony_ops.store.keys import Keys
+from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
+from crony_ops.store.txn import Op, Txn, absent, delete, exists, get, mod_is, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from crony_ops.store.client import Etcd
+    from crony_ops.store.entry import Entry
+
+_TRIES = 20
+# With the pause, 128: as many as etcd takes in a transaction.
+_CURSORS_AT_ONCE = 127
+_NEWEST_RENEWAL_WITHIN = 60
+
+_Jobs = Annotated[list[str], typer.Argument(metavar="JOB...")]
+
+
+class NotResumable(InvalidInput):
+    message = "{job} can't be resumed: {reason}"
+
+
+class ClockError(CronyError):
+    """`resume` puts cursors at now: with a wrong clock it would forget ticks, or repeat some."""
+
+    message = "nothing is resumed: this machine's clock is {off} {direction} the nodes' clocks"
+
+
+@connected
+def pause(
+    settings: EtcdSettings,
+    jobs: _Jobs,
+    why: Annotated[str, typer.Option("--why", help="for those who see it in status")] = "",
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="WHEN", help="2026-12-01T08:00, or a duration: 2h, 1d"),
+    ] = None,
+) -> None:
+    """Let jobs rest: their ticks pass, a run under way goes on. `crony-ops run` still runs them."""
+    now = time.time()
+    order = Pause(who=operator(), at=now, why=why, until=until and read_until(until, now))
+    asyncio.run(_pause(settings, jobs, order))
+
+
+@connected
+def resume(settings: EtcdSettings, jobs: _Jobs) -> None:
+    """Let paused jobs run again from now on. What was due meanwhile is not made up."""
+    asyncio.run(_resume(settings, jobs))
+
+
+def read_until(written: str, now: float) -> float:
+    """Unix seconds, after ``now``; an ISO time without an offset is in this machine's zone.
+
+    Raises InvalidInput.
+    """
+    try:
+        until = now + parse_duration(written)
+    except ValueError:
+        try:
+            until = datetime.fromisoformat(written).timestamp()
+        except ValueError:
+            raise InvalidInput(
+                reason=f"--until {written!r} is no time (2026-12-01T08:00) and no duration (2h)"
+            ) from None
+    if until <= now:
+        raise InvalidInput(reason=f"--until {written!r} has passed already")
+    return until
+
+
+def clock_offset(now: float, nodes: Iterable[Node]) -> float:
+    """How many seconds ``now`` is ahead of (behind: negative) what it can be, given that one of
+    the living ``nodes`` has told its time a moment ago. 0 if all is well, or there is no node."""
+    newest = max((node.renewed_at for node in nodes), default=now)
+    return now - newest if not -5 <= now - newest <= _NEWEST_RENEWAL_WITHIN else 0.0
+
+
+async def _pause(settings: EtcdSettings, jobs: Sequence[str], order: Pause) -> None:
+    from crony_ops.store.client import Etcd
+
+    keys = Keys(settings.prefix)
+    async with Etcd(settings) as etcd:
+        await _all_known(etcd, keys, jobs)
+        for job_id in jobs:
+            key = keys.pause(job_id)
+            # A job that isn't wanted any more is being removed, with a pause of its own.
+            result = await etcd.txn(
+                Txn(
+                    when=(exists(keys.spec(job_id)), absent(key)),
+                    then=(put(key, order.to_json()),),
+                    otherwise=(get(key),),
+                )
+            )
+            if result.succeeded:
+                console().print(f"{job_id} is paused{_until_in_words(order)}")
+                continue
+            found = result.responses[0]
+            by = Pause.from_json(found[0].value).who if isinstance(found, tuple) and found else ""
+            console().print(
+                f"{job_id} was paused already, by {by}" if by else f"{job_id} is removed"
+            )
+
+
+async def _resume(settings: EtcdSettings, jobs: Sequence[str]) -> None:
+    from crony_ops.store.client import Etcd
+
+    keys = Keys(settings.prefix)
+    async with Etcd(settings) as etcd:
+        await _all_known(etcd, keys, jobs)
+        nodes = [Node.from_json(n.value) for n in (await etcd.range(keys.nodes)).entries]
+        off = clock_offset(time.time(), nodes)
+        if off:
+            raise ClockError(off=span(abs(off)), direction="ahead of" if off > 0 else "behind")
+        for job_id in jobs:
+            console().print(await _resume_one(etcd, keys, job_id))
+
+
+async def _resume_one(etcd: Etcd, keys: Keys, job_id: str) -> str:
+    pause_key, in_doubt = keys.pause(job_id), False
+    for _ in range(_TRIES):
+        paused = await etcd.get(pause_key)
+        if paused is None:
+            return f"{job_id} runs again" if in_doubt else f"{job_id} was not paused"
+        if Pause.from_json(paused.value).removal:
+            raise NotResumable(job=job_id, reason="it left the job files; put it back, and sync")
+        cursors = await _cursors(etcd, keys, job_id)
+        now = int(time.time())
+        try:
+            if await _move_up(etcd, paused, cursors, now):
+                return f"{job_id} runs again"
+        except OutcomeUnknown:
+            in_doubt = True
+    raise NotResumable(job=job_id, reason="others keep changing it; try again")
+
+
+async def _cursors(etcd: Etcd, keys: Keys, job_id: str) -> list[Entry]:
+    """The job's cursor, or those that it has on each node."""
+    own = keys.cursor(job_id)
+    entries = (await etcd.range(own)).entries
+    return [entry for entry in entries if entry.key == own or entry.key.startswith(f"{own}/")]
+
+
+async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) -> bool:
+    """Put the cursors at ``now`` and take the pause away; False if one has changed since.
+
+    More cursors than a transaction holds go before the last one, while the pause still stands.
+    """
+    while True:
+        some, cursors = cursors[:_CURSORS_AT_ONCE], cursors[_CURSORS_AT_ONCE:]
+        moves: list[Op] = [
+            put(c.key, Cursor(tick=max(now, Cursor.from_json(c.value).tick)).to_json())
+            for c in some
+        ]
+        end = [] if cursors else [delete(paused.key)]
+        result = await etcd.txn(
+            Txn(
+                when=(
+                    mod_is(paused.key, paused.mod_revision),
+                    *(mod_is(c.key, c.mod_revision) for c in some),
+                ),
+                then=(*moves, *end),
+            )
+        )
+        if not result.succeeded or not cursors:
+            return result.succeeded
+
+
+async def _all_known(etcd: Etcd, keys: Keys, jobs: Sequence[str]) -> None:
+    """Nothing is done for some jobs while the name of another is misspelt. Raises UnknownName."""
+    prefixes = (keys.specs, keys.pauses)
+    known = {
+        entry.key.removeprefix(prefix)
+        for prefix in prefixes
+        for entry in (await etcd.range(prefix, keys_only=True)).entries
+    }
+    for job_id in jobs:
+        if job_id not in known:
+            raise unknown("job", job_id, known)
+
+
+def _until_in_words(order: Pause) -> str:
+    if order.until is None:
+        return ""
+    return f" until {datetime.fromtimestamp(order.until).astimezone():%Y-%m-%d %H:%M %Z}"

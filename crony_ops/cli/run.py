@@ -1,0 +1,196 @@
+"""`crony-ops run`: have a job run now, and see what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from crony_ops.cli.cluster_view import ClusterView, read_cluster
+from crony_ops.cli.connection import connected
+from crony_ops.cli.job_standing import why_no_node
+from crony_ops.cli.lookup import node_named, unknown
+from crony_ops.cli.output import console, span
+from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
+from crony_ops.model.duration import parse_duration
+from crony_ops.model.run import GapRecord, RunRecord, read_run
+from crony_ops.store.keys import Keys
+from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
+from crony_ops.store.txn import Txn, absent, exists, get, put
+
+if TYPE_CHECKING:
+    from crony_ops.store.client import Etcd
+
+ONCE_TTL = 60
+
+
+class NotRunError(CronyError):
+    """An order to run was refused, or nobody took it."""
+
+    message = "{job} is not run: {reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order to run, as it stands in etcd: ``revision`` is its key's create revision."""
+
+    job_id: str
+    revision: int
+
+    def is_for(self, run_id: str) -> bool:
+        return run_id.partition("@")[0].endswith(f"-o{self.revision}")
+
+
+@connected
+def run(
+    settings: EtcdSettings,
+    job: Annotated[str, typer.Argument(metavar="JOB")],
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="NODE", help="one of the nodes that hold the job")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="until it has ended; exit with 1 unless it succeeded")
+    ] = False,
+    timeout: Annotated[
+        str | None,
+        typer.Option(metavar="DURATION", help="how long --wait waits; for ever if not given"),
+    ] = None,
+) -> int:
+    """Run a job now, once, beside its schedule. A paused job runs, too.
+
+    With --wait the tail of the output goes to stdout, and all else to stderr.
+    """
+    try:
+        patience = None if timeout is None else parse_duration(timeout)
+    except ValueError as error:
+        raise InvalidInput(reason=f"--timeout: {error}") from None
+    return asyncio.run(_run(settings, job, on, wait, patience))
+
+
+async def _run(
+    settings: EtcdSettings, job_id: str, on: str | None, wait: bool, patience: int | None
+) -> int:
+    from crony_ops.store.client import Etcd
+
+    keys = Keys(settings.prefix)
+    notes = console(stderr=wait)
+    async with Etcd(settings) as etcd:
+        view = await read_cluster(etcd, keys)
+        node = _chosen(view, job_id, on)
+        order = await _give(etcd, keys, job_id, node)
+        holders = [view.name_of(n) for n in view.assigned[job_id] if n in view.alive]
+        notes.print(f"{job_id} is to run on {view.name_of(node) if node else ' or '.join(holders)}")
+        if not wait:
+            return 0
+        try:
+            async with asyncio.timeout(patience):
+                record = await _end_of(etcd, keys, order)
+        except TimeoutError:
+            notes.print(f"{job_id} has not ended within {span(patience or 0)}; it goes on")
+            return 1
+    if record is None:
+        raise NotRunError(job=job_id, reason=f"no node took it within {ONCE_TTL} s")
+    _tell(record)
+    return 0 if record.succeeded else 1
+
+
+def _chosen(view: ClusterView, job_id: str, on: str | None) -> str:
+    """The uuid of the node that shall run the job; empty for whichever holds it.
+
+    Raises UnknownName, or NotRunError with the reason.
+    """
+    if job_id not in view.specs:
+        raise unknown("job", job_id, view.specs)
+    missing = why_no_node(view, job_id, time.time())
+    if missing:
+        raise NotRunError(job=job_id, reason=f"it has no node: {missing}")
+    if on is None:
+        return ""
+    node = node_named(view, on)
+    holders = view.assigned[job_id]
+    if node not in holders:
+        names = ", ".join(view.name_of(holder) for holder in holders)
+        raise NotRunError(job=job_id, reason=f"{view.name_of(node)} does not hold it: {names} does")
+    if node not in view.alive:
+        raise NotRunError(job=job_id, reason=f"{view.name_of(node)} is lost")
+    return node
+
+
+async def _give(etcd: Etcd, keys: Keys, job_id: str, node: str) -> Order:
+    """Write the order. Raises NotRunError while an earlier one waits."""
+    key = keys.once(job_id)
+    lease = await etcd.grant(ONCE_TTL)
+    holds = (exists(keys.job(node, job_id)),) if node else ()
+    try:
+        result = await etcd.txn(
+            Txn(
+                when=(exists(keys.spec(job_id)), absent(key), *holds),
+                then=(put(key, node.encode(), lease),),
+                otherwise=(get(key),),
+            )
+        )
+    except OutcomeUnknown:
+        waiting = await etcd.get(key)
+        if waiting is None or waiting.lease != lease:
+            raise
+        return Order(job_id, waiting.create_revision)
+    if result.succeeded:
+        return Order(job_id, result.revision)
+    await etcd.revoke(lease)
+    if result.responses[0]:
+        raise NotRunError(job=job_id, reason="an order to run it waits already")
+    raise NotRunError(job=job_id, reason="it was moved or removed just now; try again")
+
+
+async def _end_of(etcd: Etcd, keys: Keys, order: Order) -> RunRecord | None:
+    """Wait for the record of the ordered run; None if the order lapsed and nobody had taken it.
+
+    A change is only a reason to look again: what counts is one consistent look at the order, the
+    open runs and the records, for a run leaves the one in the transaction that puts the other.
+    """
+    from crony_ops.store.mirror import Mirror
+
+    changed = asyncio.Event()
+    watched = (keys.once(order.job_id), keys.runs_of(order.job_id))
+    mirror = Mirror(etcd, watched, on_change=lambda _: changed.set())
+    following = asyncio.create_task(mirror.run())
+    try:
+        await mirror.synced()
+        while True:
+            changed.clear()
+            pending, record = await _look(etcd, keys, order)
+            if record is not None or not pending:
+                return record
+            await changed.wait()
+    finally:
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+
+async def _look(etcd: Etcd, keys: Keys, order: Order) -> tuple[bool, RunRecord | None]:
+    """Whether the order waits or its run is open, and the run's record."""
+    once = keys.once(order.job_id)
+    first = await etcd.range(once)
+    if any(e.key == once and e.create_revision == order.revision for e in first.entries):
+        return True, None
+    opens = await etcd.range(keys.opens, keys_only=True, revision=first.revision)
+    runs = await etcd.range(keys.runs_of(order.job_id), revision=first.revision)
+    for entry in runs.entries:
+        if order.is_for(entry.key.rpartition("/")[2]):
+            record = read_run(entry.value)
+            return False, None if isinstance(record, GapRecord) else record
+    return any(order.is_for(entry.key.rpartition("/")[2]) for entry in opens.entries), None
+
+
+def _tell(record: RunRecord) -> None:
+    if record.attempts and record.attempts[-1].output:
+        console().out(record.attempts[-1].output.rstrip("\n"), highlight=False)
+    took = f" in {record.ended_at - record.started_at:.1f} s" if record.started_at else ""
+    where = f" on {record.node_name or record.node}"
+    why = f": {record.reason}" if record.reason else ""
+    console(stderr=True).print(f"{record.job_id} {record.state.value}{where}{took}{why}")

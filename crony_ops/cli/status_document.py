@@ -1,0 +1,353 @@
+"""What `status` says, as one document: from a look at the cluster to what matters of it. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crony_ops.cli.job_standing import Standing, State, standings
+from crony_ops.cli.upcoming import Firing, upcoming
+from crony_ops.errors import BadSchedule
+from crony_ops.model.cluster import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crony_ops.cli.cluster_view import ClusterView
+    from crony_ops.model.cluster import Failover
+    from crony_ops.store.members import MemberStatus
+
+_ALERTS_SHOWN = 5
+_RECENT = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class WatcherPart:
+    """``leader`` is empty and ``since`` None while nobody leads."""
+
+    leader: str
+    since: float | None
+    standbys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPart:
+    """The last sync. ``drift`` says in words how the working tree differs from it; it is empty
+    where they agree, and None where that is not known."""
+
+    commit: str
+    dirty: bool
+    at: float
+    who: str
+    jobs: int
+    added: int
+    changed: int
+    removed: int
+    drift: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotReady:
+    preset: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailoverCounts:
+    """What became of the jobs that a node had. ``bound`` jobs can't run elsewhere."""
+
+    node: str
+    started_at: float
+    closed_at: float | None
+    moved: int
+    failed: int
+    bound: int
+    lost_runs: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodePart:
+    """``state`` is up, cordoned, unreadable or lost. ``seen_at`` is by the node's own clock; for a
+    lost node, by the leader's. ``failover`` is that of the node's last loss, if it is lost."""
+
+    name: str
+    uuid: str
+    state: str
+    jobs: int
+    running: int
+    seen_at: float
+    version: str
+    ip: str
+    groups: tuple[str, ...]
+    presets: tuple[str, ...]
+    not_ready: tuple[NotReady, ...]
+    why: str
+    lost_at: float | None
+    failover: FailoverCounts | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobCounts:
+    """``ok``, ``failing``, ``paused`` and ``unassigned`` add up to ``total``; ``running`` jobs may
+    be any of them. ``next`` is the first firing of all."""
+
+    total: int
+    ok: int
+    failing: int
+    paused: int
+    unassigned: int
+    running: int
+    next: Firing | None
+
+
+@dataclass(frozen=True, slots=True)
+class FailingJob:
+    job: str
+    in_a_row: int
+    since: float | None
+    last_run: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JobWithReason:
+    job: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPart:
+    id: str
+    at: float
+    severity: str
+    title: str
+    job: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatusDocument:
+    """All times are unix seconds, sizes are bytes. ``problems`` says in words what makes the
+    cluster unhealthy; none means healthy. ``alerts`` are the newest, ``alerts_last_hour`` counts.
+    """
+
+    at: float
+    revision: int
+    cluster: str
+    healthy: bool
+    problems: tuple[str, ...]
+    etcd: tuple[MemberStatus, ...]
+    watcher: WatcherPart
+    sync: SyncPart | None
+    nodes: tuple[NodePart, ...]
+    jobs: JobCounts
+    failing: tuple[FailingJob, ...]
+    unassigned: tuple[JobWithReason, ...]
+    failovers: tuple[FailoverCounts, ...]
+    alerts: tuple[AlertPart, ...]
+    alerts_last_hour: int
+    unreadable: tuple[str, ...]
+
+
+def status_document(
+    view: ClusterView, members: Sequence[MemberStatus], drift: str | None, now: float
+) -> StatusDocument:
+    """``now`` is in unix seconds; ``drift`` is as in `SyncPart`."""
+    jobs = standings(view, now)
+    counts = _counts(view, jobs, now)
+    nodes = node_parts(view)
+    failing = tuple(_failing(view, job) for job in _in_state(jobs, State.failing))
+    unassigned = tuple(
+        JobWithReason(job.job_id, job.reason) for job in _in_state(jobs, State.unassigned)
+    )
+    problems = tuple(_problems(view, members, nodes, counts))
+    alerts = sorted(view.alerts, key=lambda alert: (-alert.at, alert.id))
+    return StatusDocument(
+        at=now,
+        revision=view.revision,
+        cluster=view.meta.cluster if view.meta else "",
+        healthy=not problems,
+        problems=problems,
+        etcd=tuple(members),
+        watcher=_watcher(view),
+        sync=_sync(view, drift),
+        nodes=nodes,
+        jobs=counts,
+        failing=failing,
+        unassigned=unassigned,
+        failovers=tuple(
+            _failover(view, failover) for failover in view.failovers if failover.closed_at is None
+        ),
+        alerts=tuple(
+            AlertPart(a.id, a.at, a.severity.value, a.title, a.job, a.node)
+            for a in alerts[:_ALERTS_SHOWN]
+        ),
+        alerts_last_hour=sum(alert.at > now - _RECENT for alert in alerts),
+        unreadable=view.unreadable,
+    )
+
+
+def node_parts(view: ClusterView) -> tuple[NodePart, ...]:
+    """The living nodes by name, then the lost ones."""
+    held = Counter(node for nodes in view.assigned.values() for node in nodes)
+    running = Counter(run.node for run in view.opens)
+    return tuple(
+        sorted(
+            (
+                _node(view, uuid, held[uuid], running[uuid])
+                for uuid in view.alive | view.rosters.keys()
+            ),
+            key=lambda node: (node.state == "lost", node.name, node.uuid),
+        )
+    )
+
+
+def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
+    roster = view.rosters.get(uuid)
+    node = view.nodes.get(uuid) or (roster.node if roster else None)
+    cordon = view.cordons.get(uuid)
+    if uuid not in view.alive:
+        state = "lost"
+    elif uuid not in view.nodes:
+        state = "unreadable"
+    else:
+        state = "cordoned" if cordon else "up"
+    last = max(
+        (failover for failover in view.failovers if failover.node == uuid),
+        key=lambda failover: failover.started_at,
+        default=None,
+    )
+    return NodePart(
+        name=node.name if node else uuid,
+        uuid=uuid,
+        state=state,
+        jobs=jobs,
+        running=running,
+        seen_at=view.nodes[uuid].renewed_at
+        if uuid in view.nodes
+        else (roster.seen_at if roster else 0.0),
+        version=node.version if node else "",
+        ip=node.ip if node else "",
+        groups=node.groups if node else (),
+        presets=tuple(sorted(node.presets)) if node else (),
+        not_ready=tuple(
+            NotReady(preset, failure.reason, failure.at)
+            for preset, failure in sorted(node.preset_failures.items())
+        )
+        if node
+        else (),
+        why=f"{'drained' if cordon.evict else 'cordoned'} by {cordon.who}"
+        + (f": {cordon.why}" if cordon.why else "")
+        if cordon
+        else "",
+        lost_at=roster.lost_at if roster and state == "lost" else None,
+        failover=_failover(view, last) if last and state == "lost" else None,
+    )
+
+
+def _failover(view: ClusterView, failover: Failover) -> FailoverCounts:
+    """While it is open, as far as it got."""
+    outcomes = view.outcomes.get((failover.node, failover.incarnation), ())
+    counting = failover.closed_at is None
+    return FailoverCounts(
+        node=failover.node_name,
+        started_at=failover.started_at,
+        closed_at=failover.closed_at,
+        moved=sum(o.outcome is Outcome.moved for o in outcomes) if counting else failover.moved,
+        failed=sum(o.outcome.failed for o in outcomes) if counting else failover.failed,
+        bound=sum(o.outcome is Outcome.bound for o in outcomes) if counting else failover.bound,
+        lost_runs=failover.lost_runs,
+    )
+
+
+def _watcher(view: ClusterView) -> WatcherPart:
+    leader = view.leader.id if view.leader else ""
+    return WatcherPart(
+        leader=leader,
+        since=view.leader.since if view.leader else None,
+        standbys=tuple(sorted(w.id for w in view.watchers if w.id != leader)),
+    )
+
+
+def _sync(view: ClusterView, drift: str | None) -> SyncPart | None:
+    if view.sync is None:
+        return None
+    last = view.sync
+    return SyncPart(
+        commit=last.commit,
+        dirty=last.dirty,
+        at=last.at,
+        who=last.who,
+        jobs=last.jobs,
+        added=last.added,
+        changed=last.changed,
+        removed=last.removed,
+        drift=drift,
+    )
+
+
+def _counts(view: ClusterView, jobs: Mapping[str, Standing], now: float) -> JobCounts:
+    states = Counter(job.state for job in jobs.values())
+    firing = {
+        job_id: view.specs[job_id].job
+        for job_id, job in jobs.items()
+        if job.state in (State.ok, State.failing)
+    }
+    try:
+        first = next(upcoming(firing, now), None)
+    except BadSchedule:
+        # A newer program may have stored what this one can't read: `next` says which job it is.
+        first = None
+    return JobCounts(
+        total=len(jobs),
+        ok=states[State.ok],
+        failing=states[State.failing],
+        paused=states[State.paused],
+        unassigned=states[State.unassigned],
+        running=sum(job.running > 0 for job in jobs.values()),
+        next=first,
+    )
+
+
+def _failing(view: ClusterView, job: Standing) -> FailingJob:
+    health = view.healths[job.job_id]
+    return FailingJob(
+        job=job.job_id,
+        in_a_row=health.consecutive_failures,
+        since=health.failing_since,
+        last_run=health.last_run_id,
+        reason=health.last_reason,
+    )
+
+
+def _in_state(jobs: Mapping[str, Standing], state: State) -> list[Standing]:
+    return sorted((j for j in jobs.values() if j.state is state), key=lambda job: job.job_id)
+
+
+def _problems(
+    view: ClusterView,
+    members: Sequence[MemberStatus],
+    nodes: Sequence[NodePart],
+    counts: JobCounts,
+) -> list[str]:
+    problems = [f"etcd member {m.name} is down: {m.error}" for m in members if m.error is not None]
+    problems += [f"etcd member {m.name}: {alarm}" for m in members for alarm in m.alarms]
+    if view.leader is None:
+        problems.append("no watcher leads")
+    problems += [
+        f"node {node.name} is lost with {node.jobs:,} {_jobs(node.jobs)} left on it"
+        for node in nodes
+        if node.state == "lost" and node.jobs
+    ]
+    if counts.failing:
+        problems.append(f"{counts.failing:,} {_jobs(counts.failing)} failing")
+    if counts.unassigned:
+        problems.append(f"{counts.unassigned:,} {_jobs(counts.unassigned)} without a node")
+    problems += [f"{key} can't be read" for key in view.unreadable]
+    return problems
+
+
+def _jobs(count: int) -> str:
+    return "job" if count == 1 else "jobs"

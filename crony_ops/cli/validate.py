@@ -1,0 +1,94 @@
+"""`crony-ops validate`: check the job files, without a cluster."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crony_ops.cli.output import Output, OutputOption, show
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from crony_ops.catalog import Catalog, Problem
+
+INVALID = 2
+
+
+class Format(StrEnum):
+    text = "text"
+    github = "github"
+
+
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Folders and files; jobs/ unless told otherwise.")
+    ] = None,
+    presets: Annotated[
+        Path | None, typer.Option(help="The folder of preset scripts, if it stands elsewhere.")
+    ] = None,
+    problem_format: Annotated[
+        Format,
+        typer.Option(
+            "--format", help="github: annotations that stand beside the line in a pull request."
+        ),
+    ] = Format.text,
+    output: OutputOption = Output.text,
+) -> None:
+    """Check the job files, and show every error at once.
+
+    Ends with status 2 if there is one. Warnings don't count.
+    """
+    from crony_ops.catalog import load_catalog
+
+    catalog = load_catalog(paths or [Path("jobs")], presets=presets)
+    if problem_format is Format.github and output is Output.text:
+        for problem in _in_order(catalog):
+            sys.stdout.write(problem.as_github() + "\n")
+    else:
+        show(_document(catalog), output, lambda console: _tell(catalog, console))
+    if catalog.problems:
+        raise typer.Exit(INVALID)
+
+
+def print_problems(problems: list[Problem], console: Console) -> None:
+    """One after the other; with the line and a caret where a person looks on."""
+    for problem in problems:
+        head, *excerpt = problem.render(caret=console.is_terminal).split("\n")
+        console.print(head, style="yellow" if problem.level == "warning" else None, soft_wrap=True)
+        for line in excerpt:
+            console.print(line, style="dim", soft_wrap=True)
+
+
+def _in_order(catalog: Catalog) -> list[Problem]:
+    return sorted(catalog.problems + catalog.warnings)
+
+
+def _tell(catalog: Catalog, console: Console) -> None:
+    print_problems(_in_order(catalog), console)
+    counts = f"{_count(len(catalog.specs), 'job')} in {_count(len(catalog.files), 'file')}"
+    if catalog.problems:
+        counts = f"{_count(len(catalog.problems), 'error')}; {counts} can be used"
+    elif catalog.warnings:
+        counts += f", {_count(len(catalog.warnings), 'warning')}"
+    else:
+        counts += ", all well"
+    console.print(counts, style="bold red" if catalog.problems else "green")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _document(catalog: Catalog) -> dict[str, Any]:
+    return {
+        "valid": not catalog.problems,
+        "files": list(catalog.files),
+        "jobs": len(catalog.specs),
+        "problems": [problem.as_dict() for problem in catalog.problems],
+        "warnings": [problem.as_dict() for problem in catalog.warnings],
+    }

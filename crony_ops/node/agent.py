@@ -1,0 +1,290 @@
+"""The agent: one node's membership in the cluster, from registration to an orderly stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from crony_ops.errors import BadSchedule, StoreError
+from crony_ops.model.run import OpenRun, RunKind
+from crony_ops.node.claims import Claimant
+from crony_ops.node.duty import Duty
+from crony_ops.node.holding import Holding
+from crony_ops.node.offline import Offline
+from crony_ops.node.presets import Presets
+from crony_ops.node.processes import ProcessKeys
+from crony_ops.node.registration import Registration
+from crony_ops.node.reports import Reports
+from crony_ops.node.run_folder import RunFolder, RunMeta
+from crony_ops.node.runs import Runs
+from crony_ops.node.timetable import Timetable
+from crony_ops.store import Batcher, Change, Etcd, Mirror, boottime
+from crony_ops.store.keys import Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crony_ops.node.journal import Journal
+    from crony_ops.node.settings import NodeSettings
+
+log = logging.getLogger(__name__)
+
+
+class Agent:
+    """Built inside a running event loop; ``run`` is called once."""
+
+    def __init__(
+        self, settings: NodeSettings, etcd: Etcd, journal: Journal, group: asyncio.TaskGroup
+    ) -> None:
+        self._settings = settings
+        self._etcd = etcd
+        self._journal = journal
+        self._group = group
+        keys = self._keys = Keys(settings.etcd.prefix)
+        uuid = self._uuid = settings.identity
+        self._mirror = Mirror(
+            etcd,
+            (keys.jobs_of(uuid), keys.onces, keys.queue, keys.pauses),
+            on_change=self._changed,
+        )
+        self._registration = Registration(etcd, keys, settings, journal, self._registered)
+        self._batcher = Batcher(etcd)
+        self._folder = RunFolder(settings.state_dir / "runs", settings.keep_runs)
+        self._presets = Presets(
+            settings.presets_dir, settings.state_dir, settings.preset_timeout, self._presets_changed
+        )
+        self._processes = ProcessKeys(etcd, keys, uuid, lambda: self._registration.lease, group)
+        self._reports = Reports(etcd, self._batcher, keys, journal, settings.keep_runs)
+        self._runs = Runs(
+            settings,
+            self._folder,
+            self._reports,
+            self._presets,
+            self._processes,
+            group,
+            may_start=self._may_start,
+            on_end=self._run_ended,
+        )
+        self._timetable = Timetable()
+        self._offline = Offline(
+            etcd,
+            self._batcher,
+            journal,
+            self._runs,
+            self._reports,
+            self._timetable,
+            me=Claimant(keys, uuid, settings.name, 0),
+            claimant=self._claimant,
+            claim_ahead=settings.claim_ahead,
+            on_change=self._look_at_all,
+        )
+        self._duty = Duty(
+            self._batcher,
+            self._mirror,
+            journal,
+            self._runs,
+            self._timetable,
+            self._offline,
+            group,
+            claimant=self._claimant,
+            claim_ahead=settings.claim_ahead,
+        )
+        self._swept = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until ``stop`` is set; then claim no more, and let what runs end within the grace.
+
+        The lease is kept: a restart moves nothing, and a stop is noticed within the TTL. What
+        still runs then goes on without us. Raises NodeTaken.
+        """
+        self._recall_pinned()
+        self._adopt()
+        group = self._group
+        background = [
+            group.create_task(work)
+            for work in (
+                self._batcher.run(),
+                self._mirror.run(),
+                self._registration.run(),
+                self._presets.run(),
+                self._reports.replay(),
+                self._offline.run(),
+                self._fence(),
+                self._forget_withdrawn(),
+                self._duty.run(),
+            )
+        ]
+        await stop.wait()
+        log.info("stopping: nothing more is claimed")
+        self._duty.stop()
+        try:
+            async with asyncio.timeout(self._settings.stop_grace):
+                await self._runs.idle()
+        except TimeoutError:
+            log.warning("runs are still under way: they go on without this agent")
+        for task in background:
+            task.cancel()
+        await self._runs.leave()
+
+    def _claimant(self) -> Claimant | None:
+        """Who we are while our lease is surely ours, and all before this life is settled."""
+        if not self._registration.holds() or not self._swept:
+            return None
+        return Claimant(self._keys, self._uuid, self._settings.name, self._registration.incarnation)
+
+    def _may_start(self, run: OpenRun) -> str:
+        """Asked right before a start: why not, or nothing."""
+        if run.on_node_loss_rerun and not run.bound and boottime() >= self._registration.deadline:
+            return "this node's lease ran out"
+        if run.job_id not in self._duty.holdings:
+            return "the job was removed"
+        paused = self._mirror.get(self._keys.pause(run.job_id)) is not None
+        if paused and run.kind is not RunKind.once:
+            return "the job was paused"
+        return ""
+
+    def _run_ended(self, job_id: str) -> None:
+        self._duty.look_at(job_id)
+
+    async def _fence(self) -> None:
+        """Past our lease's deadline, end what another node may be about to run again."""
+        while True:
+            left = self._registration.deadline - boottime()
+            if left <= 0 and self._registration.incarnation:
+                self._runs.fence()
+            await asyncio.sleep(min(max(left, 0.1), self._settings.ttl))
+
+    def _registered(self) -> None:
+        self._processes.tell_again()
+        if self._swept:
+            self._look_at_all()
+        else:
+            self._group.create_task(self._sweep())
+
+    async def _sweep(self) -> None:
+        """Runs that an earlier life left open, and that no process here answers for, are lost."""
+        while not self._swept:
+            try:
+                left = await self._etcd.range(self._keys.open_on(self._uuid))
+            except StoreError as error:
+                log.info("open runs can't be read yet: %s", error)
+                await asyncio.sleep(0.5)
+                continue
+            for entry in left.entries:
+                try:
+                    run = OpenRun.from_json(entry.value)
+                except ValueError as error:
+                    log.warning("%s can't be read: %s", entry.key, error)
+                    continue
+                if not self._runs.has(run):
+                    await self._runs.lost(run, "its agent was restarted, and nobody saw its end")
+            self._swept = True
+        self._look_at_all()
+
+    def _look_at_all(self) -> None:
+        for job_id in self._duty.holdings:
+            self._duty.look_at(job_id)
+
+    def _adopt(self) -> None:
+        for meta in self._folder.unfinished():
+            run = _open_run_of(meta, self._uuid)
+            if not self._runs.adopt(run):
+                log.warning("%s of %s is lost", run.run_id, run.job_id)
+                if run.bound:
+                    self._group.create_task(
+                        self._runs.lost(run, "its agent was restarted, and nobody saw its end")
+                    )
+
+    def _recall_pinned(self) -> None:
+        """Jobs that can't run elsewhere stand in the journal: they need no etcd to begin with."""
+        for pinned in self._journal.pinned():
+            holding = self._hold(pinned.job_id, pinned.key, pinned.value, pinned.revision)
+            if holding is not None:
+                offline = self._journal.offline().get(pinned.job_id, 0)
+                known = pinned.cursor
+                holding.cursor = None if known is None else max(known, offline)
+                holding.cursor_revision = pinned.cursor_revision
+
+    async def _forget_withdrawn(self) -> None:
+        """Of what the journal recalled, drop what was taken from this node while it was away."""
+        await self._mirror.synced()
+        for job_id, holding in list(self._duty.holdings.items()):
+            if self._mirror.get(holding.key) is None:
+                self._withdrawn(job_id)
+
+    def _withdrawn(self, job_id: str) -> None:
+        self._duty.holdings.pop(job_id, None)
+        self._timetable.drop(job_id)
+        self._runs.forget(job_id)
+        self._reports.forget(job_id)
+        self._offline.forget(job_id)
+
+    def _presets_changed(self) -> None:
+        self._registration.presets = self._presets.ready
+        self._registration.preset_failures = self._presets.failures
+        if self._registration.holds():
+            self._group.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        try:
+            await self._registration.publish()
+        except StoreError as error:
+            log.info("the next renewal will tell of the presets: %s", error)
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        keys = self._keys
+        for change in changes:
+            if change.key.startswith(keys.jobs_of(self._uuid)):
+                self._assignment_changed(change)
+                continue
+            for prefix in (keys.onces, keys.queue, keys.pauses):
+                if change.key.startswith(prefix):
+                    job_id = change.key[len(prefix) :].partition("/")[0]
+                    self._job_changed(job_id, resumed=prefix == keys.pauses and change.new is None)
+
+    def _assignment_changed(self, change: Change) -> None:
+        job_id = change.key[len(self._keys.jobs_of(self._uuid)) :]
+        if change.new is None:
+            self._withdrawn(job_id)
+            return
+        if self._hold(job_id, change.key, change.new.value, change.new.mod_revision) is not None:
+            self._duty.look_at(job_id)
+
+    def _hold(self, job_id: str, key: str, value: bytes, revision: int) -> Holding | None:
+        try:
+            holding = Holding.read(job_id, key, value, revision, self._keys, self._uuid)
+        except (ValueError, BadSchedule) as error:
+            log.error("job %s means nothing here: %s", job_id, error)
+            self._duty.holdings.pop(job_id, None)
+            return None
+        self._duty.holdings[job_id] = holding
+        self._timetable.drop(job_id)
+        return holding
+
+    def _job_changed(self, job_id: str, *, resumed: bool) -> None:
+        holding = self._duty.holdings.get(job_id)
+        if holding is None:
+            return
+        if resumed:
+            holding.cursor = None
+        self._duty.look_at(job_id)
+
+
+def _open_run_of(meta: RunMeta, uuid: str) -> OpenRun:
+    """What was claimed, as far as the run's own folder knows."""
+    context = meta.context
+    kind = RunKind.once if "-o" in context.run_id else RunKind.tick
+    return OpenRun(
+        run_id=context.run_id,
+        job_id=context.job_id,
+        tick=context.tick,
+        kind=kind,
+        node=uuid,
+        incarnation=0,
+        rerun=context.rerun,
+        on_node_loss_rerun=meta.job.rerun,
+        bound=meta.job.run_on.bound,
+        claimed_at=time.time(),
+    )

@@ -1,0 +1,325 @@
+"""What this node owes its jobs: every tick of theirs is claimed, made up, or recorded as missed.
+
+One job at a time is looked at by one task (``_advance``), which claims what is due within the
+second ahead and then sets the timetable for the next look. All it decides on is compared in the
+claim; a refusal brings what stands instead, and it decides again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from crony_ops.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
+from crony_ops.model.run import OpenRun, QueuedRun, once_run_id
+from crony_ops.model.spec import Cursor
+from crony_ops.node import claims
+from crony_ops.node.claims import Claimant, Standing
+from crony_ops.node.runs import LATE, Start
+from crony_ops.schedule import account_for_missed
+from crony_ops.store import Op, Txn, TxnResult, get
+from crony_ops.store.txn import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from crony_ops.node.holding import Holding
+    from crony_ops.node.journal import Journal
+    from crony_ops.node.offline import Offline
+    from crony_ops.node.runs import Runs
+    from crony_ops.node.timetable import Timetable
+    from crony_ops.store import Batcher, Entry, Mirror
+
+log = logging.getLogger(__name__)
+
+RETRY = 0.2
+REFUSED_RETRY = 5.0
+
+
+class Duty:
+    """``claimant`` gives who we are while we hold our lease, and None while we don't."""
+
+    def __init__(
+        self,
+        batcher: Batcher,
+        mirror: Mirror,
+        journal: Journal,
+        runs: Runs,
+        timetable: Timetable,
+        offline: Offline,
+        group: asyncio.TaskGroup,
+        *,
+        claimant: Callable[[], Claimant | None],
+        claim_ahead: float,
+    ) -> None:
+        self._batcher = batcher
+        self._mirror = mirror
+        self._journal = journal
+        self._runs = runs
+        self._timetable = timetable
+        self._offline = offline
+        self._group = group
+        self._claimant = claimant
+        self._claim_ahead = claim_ahead
+        self._high_water = journal.high_water()
+        self._stopped = False
+        self.holdings: dict[str, Holding] = {}
+
+    def stop(self) -> None:
+        """Claim nothing more."""
+        self._stopped = True
+
+    async def run(self) -> None:
+        """Look at each job when the timetable says so, until cancelled."""
+        while True:
+            for job_id in await self._timetable.due():
+                self.look_at(job_id)
+
+    def look_at(self, job_id: str) -> None:
+        """Have a job looked at now, or once more if somebody is at it already."""
+        holding = self.holdings.get(job_id)
+        if holding is None or self._stopped:
+            return
+        if holding.advancing:
+            holding.look_again = True
+            return
+        holding.advancing = True
+        self._group.create_task(self._look(holding))
+
+    async def _look(self, holding: Holding) -> None:
+        try:
+            while True:
+                holding.look_again = False
+                await self._advance(holding)
+                if not holding.look_again:
+                    return
+        except (StoreUnavailable, OutcomeUnknown) as error:
+            log.debug("%s: %s", holding.job_id, error)
+            self._timetable.set(holding.job_id, time.time() + RETRY)
+        except StoreRefused as error:
+            log.warning("%s can't be claimed: %s", holding.job_id, error)
+            self._timetable.set(holding.job_id, time.time() + REFUSED_RETRY)
+        finally:
+            holding.advancing = False
+
+    def _ours(self, holding: Holding) -> bool:
+        return self.holdings.get(holding.job_id) is holding and not self._stopped
+
+    async def _advance(self, holding: Holding) -> None:
+        """Claim all that is due within the second ahead. Raises StoreError."""
+        while self._ours(holding):
+            me = self._claimant()
+            if holding.bound and self._offline.on:
+                if not await self._offline.advance(holding):
+                    return
+                continue
+            if me is None:
+                return  # looked at again on registration
+            if holding.cursor is None:
+                await self._read_cursor(holding)
+                continue
+            if await self._claim_once(me, holding):
+                continue
+            if self._mirror.get(me.keys.pause(holding.job_id)) is not None:
+                return  # looked at again on resumption
+            if await self._claim_queued(me, holding):
+                continue
+            if await self._account(me, holding):
+                continue
+            if not await self._claim_next(me, holding):
+                return
+
+    async def _read_cursor(self, holding: Holding) -> None:
+        result = await self._batcher.submit(Txn((), (get(holding.cursor_key),)))
+        found = result.responses[0]
+        self._take_cursor(holding, found[0] if isinstance(found, tuple) and found else None)
+        if holding.bound:
+            self._offline.remember(holding)
+
+    def _take_cursor(self, holding: Holding, entry: Entry | None) -> None:
+        """A cursor below what we claimed ourselves is an older etcd's: we don't claim twice.
+
+        A missing one is the leader's to make; until then its revision is 0, and claims would fail.
+        """
+        if entry is None:
+            holding.cursor, holding.cursor_revision = int(time.time()), 0
+            return
+        tick = Cursor.from_json(entry.value).tick
+        claimed = min(self._high_water.get(holding.job_id, 0), int(time.time() + 1))
+        holding.cursor = max(tick, claimed)
+        holding.cursor_revision = entry.mod_revision
+
+    async def _claim_once(self, me: Claimant, holding: Holding) -> bool:
+        """A run that somebody asked for. True: something was done, look again."""
+        entry = self._mirror.get(me.keys.once(holding.job_id))
+        if entry is None or entry.value not in (b"", me.uuid.encode()):
+            return False
+        now = time.time()
+        run_id = once_run_id(now, entry.create_revision, me.at(holding))
+        txn, run = claims.claim_once(me, holding, entry, run_id, now)
+        result = await self._claim(me, holding, txn, run)
+        await self._gone(entry.key, result)
+        if result.succeeded:
+            self._launch(holding, run, now)
+        return True
+
+    async def _claim_queued(self, me: Claimant, holding: Holding) -> bool:
+        now = time.time()
+        for queued, entry in self._queue(me, holding):
+            if queued.not_before > now:
+                self._timetable.set(holding.job_id, queued.not_before)
+                continue
+            if holding.waits_for_slot and self._runs.under_way(holding.job_id):
+                return False  # looked at again at its end
+            txn, run = claims.claim_queued(me, holding, queued, entry, now)
+            result = await self._claim(me, holding, txn, run)
+            await self._gone(entry.key, result)
+            if result.succeeded:
+                self._launch(holding, run, now)
+            return True
+        return False
+
+    def _queue(self, me: Claimant, holding: Holding) -> Iterator[tuple[QueuedRun, Entry]]:
+        """What is queued for this node, oldest tick first."""
+        prefix = me.keys.queue_of(holding.job_id)
+        for key in sorted(self._mirror.prefix(me.keys.queue)):
+            entry = self._mirror.get(key) if key.startswith(prefix) else None
+            if entry is None:
+                continue
+            try:
+                queued = QueuedRun.from_json(entry.value)
+            except ValueError as error:
+                log.warning("%s can't be read: %s", key, error)
+                continue
+            if queued.node in ("", me.name):
+                yield queued, entry
+
+    async def _account(self, me: Claimant, holding: Holding) -> bool:
+        """Ticks that came due and were not claimed. The one that is due just now is claimed."""
+        now = time.time()
+        assert holding.cursor is not None
+        tick = holding.schedule.next_after(holding.cursor)
+        if holding.fires_at(tick) > now:
+            return False
+        alone = holding.fires_at(holding.schedule.next_after(tick)) > now
+        if alone and now - holding.fires_at(tick) <= LATE:
+            return False
+        misfire = holding.job.misfire
+        missed = account_for_missed(
+            holding.schedule,
+            cursor=holding.cursor,
+            now=now,
+            splay=holding.splay,
+            policy=misfire.policy.value,
+            grace=misfire.grace,
+            maximum=misfire.max,
+        )
+        if missed is None:
+            return False
+        txn = claims.account(me, holding, missed, now)
+        result = await self._claim(me, holding, txn, None)
+        if result.succeeded:
+            self._claimed(holding, missed.cursor, result.revision)
+            await self._seen_queued(me, holding, txn, result)
+        return True
+
+    async def _claim_next(self, me: Claimant, holding: Holding) -> bool:
+        """Claim the next tick if it is due within the second ahead, else set the timetable."""
+        assert holding.cursor is not None
+        tick = holding.schedule.next_after(holding.cursor)
+        at = holding.fires_at(tick) - self._claim_ahead
+        now = time.time()
+        if at > now:
+            self._timetable.set(holding.job_id, at)
+            return False
+        previous = holding.cursor
+        txn, run = claims.claim_tick(me, holding, tick, now)
+        result = await self._claim(me, holding, txn, run)
+        if result.succeeded:
+            self._claimed(holding, tick, result.revision)
+            self._launch(holding, run, holding.fires_at(tick), previous)
+        return True
+
+    async def _claim(
+        self, me: Claimant, holding: Holding, txn: Txn, run: OpenRun | None
+    ) -> TxnResult:
+        """Submit a claim and learn its outcome for certain. A refusal updates the holding."""
+        try:
+            result = await self._batcher.submit(txn)
+        except OutcomeUnknown:
+            result = await self._read_back(me, holding, txn, run)
+        if not result.succeeded:
+            await self._refused(me, holding, Standing.of(result))
+        return result
+
+    async def _read_back(
+        self, me: Claimant, holding: Holding, txn: Txn, run: OpenRun | None
+    ) -> TxnResult:
+        """What became of a claim that got no answer. It wrote its keys in one revision, so its
+        last put tells: there with our very value, it was made."""
+        last = [op for op in txn.then if isinstance(op, Op) and op.action is Action.PUT][-1]
+        while True:
+            try:
+                found = await self._batcher.submit(
+                    Txn((), (get(last.key), *me.as_it_stands(holding)))
+                )
+                break
+            except (StoreUnavailable, OutcomeUnknown):
+                await asyncio.sleep(RETRY)
+        made = found.responses[0]
+        if isinstance(made, tuple) and made and made[0].value == last.value:
+            log.info("%s was claimed after all", run.run_id if run else holding.job_id)
+            return TxnResult(True, made[0].mod_revision, ())
+        return TxnResult(False, found.revision, found.responses[1:])
+
+    async def _refused(self, me: Claimant, holding: Holding, now: Standing) -> None:
+        """Learn what stands instead. Where a watch will tell us more, wait until it has."""
+        log.info("a claim of %s was refused", holding.job_id)
+        if now.node is None or now.node.lease != me.incarnation:
+            raise StoreUnavailable(endpoints="etcd", reason="this node is not registered")
+        if now.assignment is None or now.assignment.mod_revision != holding.revision:
+            revision = now.assignment.mod_revision if now.assignment else holding.revision + 1
+            await self._mirror.reached(holding.key, revision)
+            return
+        if now.pause is not None:
+            await self._mirror.reached(now.pause.key, now.pause.mod_revision)
+        if now.cursor is None:
+            raise StoreUnavailable(endpoints="etcd", reason="the leader has made no cursor yet")
+        self._take_cursor(holding, now.cursor)
+
+    def _claimed(self, holding: Holding, tick: int, revision: int) -> None:
+        holding.cursor, holding.cursor_revision = tick, revision
+        self._high_water[holding.job_id] = max(self._high_water.get(holding.job_id, 0), tick)
+        self._journal.raise_high_water([(holding.job_id, tick)])
+        if holding.bound:
+            self._offline.remember(holding)
+
+    def _launch(
+        self, holding: Holding, run: OpenRun, fires_at: float, previous: int | None = None
+    ) -> None:
+        self._runs.launch(
+            Start(
+                run=run,
+                assignment=holding.assignment(),
+                epoch=holding.revision,
+                fires_at=fires_at,
+                previous_tick=previous or holding.schedule.previous_before(run.tick),
+            )
+        )
+
+    async def _gone(self, key: str, result: TxnResult) -> None:
+        """What we have claimed must leave the mirror before we look again."""
+        entry = self._mirror.get(key)
+        if result.succeeded and entry is not None:
+            await self._mirror.reached(key, result.revision)
+
+    async def _seen_queued(
+        self, me: Claimant, holding: Holding, txn: Txn, result: TxnResult
+    ) -> None:
+        """What we have queued must show before new ticks are claimed: it comes first."""
+        prefix = me.keys.queue_of(holding.job_id)
+        for op in txn.then:
+            if not isinstance(op, Txn) and op.key.startswith(prefix):
+                await self._mirror.reached(op.key, result.revision)

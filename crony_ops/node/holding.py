@@ -1,0 +1,67 @@
+"""A job that this node holds: its assignment, its schedule, and its cursor as last known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crony_ops.model.job import Concurrency, Job
+from crony_ops.model.spec import Assignment
+from crony_ops.schedule import parse_schedule, splay_offset
+
+if TYPE_CHECKING:
+    from crony_ops.schedule import Schedule
+    from crony_ops.store.keys import Keys
+
+
+@dataclass(slots=True)
+class Holding:
+    """Kept lean, for a node may hold ten thousand: the job itself is read again for each run.
+
+    ``revision`` is the assignment's. ``cursor`` is None until it was read. ``advancing``: somebody
+    claims for it right now; ``look_again``: and is to look once more before it stops.
+    """
+
+    job_id: str
+    key: str
+    value: bytes
+    revision: int
+    schedule: Schedule
+    splay: int
+    bound: bool
+    every: bool
+    waits_for_slot: bool
+    cursor_key: str
+    cursor: int | None = None
+    cursor_revision: int = 0
+    advancing: bool = False
+    look_again: bool = False
+
+    @classmethod
+    def read(
+        cls, job_id: str, key: str, value: bytes, revision: int, keys: Keys, uuid: str
+    ) -> Holding:
+        """Raises ValueError or BadSchedule where the assignment means nothing to this version."""
+        job = Assignment.from_json(value).job
+        return cls(
+            job_id=job_id,
+            key=key,
+            value=value,
+            revision=revision,
+            schedule=parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id),
+            splay=splay_offset(job_id, job.splay),
+            bound=job.run_on.bound,
+            every=job.run_on.every,
+            waits_for_slot=job.concurrency is not Concurrency.allow,
+            cursor_key=keys.cursor(job_id, uuid if job.run_on.every else ""),
+        )
+
+    def assignment(self) -> Assignment:
+        return Assignment.from_json(self.value)
+
+    @property
+    def job(self) -> Job:
+        return self.assignment().job
+
+    def fires_at(self, tick: int) -> int:
+        return tick + self.splay

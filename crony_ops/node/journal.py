@@ -1,0 +1,148 @@
+"""What the agent must not forget when it dies: its lease, what it could not report, and for jobs
+that can't run elsewhere, enough to go on without etcd.
+
+One SQLite file in the state folder, locked for as long as the agent lives. Spool and offline
+claims are synced to the disk before they count; high-water ticks and the pinned jobs' state need
+only outlive the process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from crony_ops.errors import StateFolderInUse
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS lease (id INTEGER PRIMARY KEY, lease INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS spool (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, report BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS high_water (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS pinned (
+    job_id TEXT PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL, revision INTEGER NOT NULL,
+    cursor INTEGER, cursor_revision INTEGER NOT NULL, seen_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS offline (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A job bound to this node, as etcd last told of it at ``seen_at`` (unix seconds)."""
+
+    job_id: str
+    key: str
+    value: bytes
+    revision: int
+    cursor: int | None
+    cursor_revision: int
+    seen_at: float
+
+
+class Journal:
+    """Raises StateFolderInUse when another agent holds the folder."""
+
+    def __init__(self, state_dir: Path) -> None:
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock)
+            raise StateFolderInUse(path=state_dir) from None
+        self._db = sqlite3.connect(state_dir / "journal.db", isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.executescript(_TABLES)
+
+    def close(self) -> None:
+        self._db.close()
+        os.close(self._lock)
+
+    @contextmanager
+    def _transaction(self, *, synced: bool) -> Iterator[sqlite3.Connection]:
+        self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def leases(self) -> list[int]:
+        """The leases that this node's key may hang on from an earlier life, oldest first."""
+        return [row[0] for row in self._db.execute("SELECT lease FROM lease ORDER BY id")]
+
+    def add_lease(self, lease: int) -> None:
+        """Remember a lease before it is used; the one before it may still hold the key."""
+        with self._transaction(synced=True) as db:
+            db.execute("INSERT INTO lease (lease) VALUES (?)", (lease,))
+            db.execute("DELETE FROM lease WHERE id <= (SELECT max(id) FROM lease) - 4")
+
+    def spool(self, report: bytes) -> int:
+        """Keep a report until ``unspool``; on the disk when this returns."""
+        with self._transaction(synced=True) as db:
+            added = db.execute("INSERT INTO spool (report) VALUES (?)", (report,))
+            assert added.lastrowid is not None
+            return added.lastrowid
+
+    def unspool(self, seq: int) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute("DELETE FROM spool WHERE seq = ?", (seq,))
+
+    def spooled(self) -> list[tuple[int, bytes]]:
+        return list(self._db.execute("SELECT seq, report FROM spool ORDER BY seq"))
+
+    def high_water(self) -> dict[str, int]:
+        """The newest tick of each job that this node ever claimed."""
+        return dict(self._db.execute("SELECT job_id, tick FROM high_water"))
+
+    def raise_high_water(self, ticks: Iterable[tuple[str, int]]) -> None:
+        with self._transaction(synced=False) as db:
+            db.executemany(
+                "INSERT INTO high_water (job_id, tick) VALUES (?, ?)"
+                " ON CONFLICT (job_id) DO UPDATE SET tick = max(tick, excluded.tick)",
+                ticks,
+            )
+
+    def pinned(self) -> list[Pinned]:
+        rows = self._db.execute(
+            "SELECT job_id, key, value, revision, cursor, cursor_revision, seen_at FROM pinned"
+        )
+        return [Pinned(*row) for row in rows]
+
+    def remember_pinned(self, pinned: Pinned) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute(
+                "INSERT OR REPLACE INTO pinned VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    pinned.job_id,
+                    pinned.key,
+                    pinned.value,
+                    pinned.revision,
+                    pinned.cursor,
+                    pinned.cursor_revision,
+                    pinned.seen_at,
+                ),
+            )
+
+    def forget_pinned(self, job_id: str) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute("DELETE FROM pinned WHERE job_id = ?", (job_id,))
+
+    def claim_offline(self, job_id: str, tick: int) -> None:
+        """A pinned job's tick is taken without etcd; on the disk when this returns."""
+        with self._transaction(synced=True) as db:
+            db.execute("INSERT OR REPLACE INTO offline VALUES (?, ?)", (job_id, tick))
+
+    def offline(self) -> dict[str, int]:
+        """The newest tick of each job that was taken without etcd, and that etcd doesn't know."""
+        return dict(self._db.execute("SELECT job_id, tick FROM offline"))
+
+    def settle_offline(self, job_id: str) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute("DELETE FROM offline WHERE job_id = ?", (job_id,))

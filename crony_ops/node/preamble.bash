@@ -1,0 +1,41 @@
+# Read by the bash of a run before the job's own command (through BASH_ENV), so that the command
+# stays as its author wrote it: line numbers, $0, and what `ps` shows.
+unset BASH_ENV
+
+# The environment that presets left, then the job's own, which has the last word.
+if [[ -n ${_CRONY_ENV-} ]]; then
+    set -a
+    eval "$_CRONY_ENV"
+    set +a
+    unset _CRONY_ENV
+fi
+
+# The exit status, for an agent that is not this process's parent: it was restarted meanwhile.
+if [[ -n ${_CRONY_JOURNAL_FD-} ]]; then
+    # shellcheck disable=SC2064 # expanded now: the command may change these
+    trap "echo '{\"left\":{\"attempt\":$CRONY_ATTEMPT,\"status\":'\$?'}}' >&$_CRONY_JOURNAL_FD" EXIT
+    unset _CRONY_JOURNAL_FD
+fi
+
+# A run that must not outlive its agent: the agent alone holds the other end of this pipe, so an
+# end of file means that it is gone, and all of the session goes with it. A parent-death signal
+# would reach this one process and leave its children running. The extra subshell keeps this one
+# from being an unexpected child of whatever the command may exec.
+if [[ -n ${_CRONY_LIFE_FD-} ]]; then
+    (
+        (
+            trap '' TERM INT HUP
+            read -r -u "$_CRONY_LIFE_FD" && exit 0
+            for stat in /proc/[0-9]*/stat; do
+                { read -r line <"$stat"; } 2>/dev/null || continue
+                pid=${stat//[!0-9]/}
+                # shellcheck disable=SC2086 # split into the fields after the command's name
+                set -- ${line##*) }
+                [[ $4 != "$$" || $pid == "$BASHPID" ]] || kill -KILL "$pid" 2>/dev/null || true
+            done
+            kill -KILL 0
+        ) &
+    )
+    exec {_CRONY_LIFE_FD}<&-
+    unset _CRONY_LIFE_FD
+fi

@@ -1,0 +1,93 @@
+"""The processes that run here, told to whoever looks: `/crony/proc/` keys on the agent's lease."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypedDict
+
+from crony_ops.errors import StoreError
+from crony_ops.model.run import OpenRun, Proc
+
+if TYPE_CHECKING:
+    from crony_ops.store import Etcd
+    from crony_ops.store.keys import Keys
+
+log = logging.getLogger(__name__)
+
+TOLD_AFTER = 0.3
+"""Seconds that a process lives before it gets a key: most end sooner, and need none."""
+COMMAND_LENGTH = 200
+
+
+class Hooks(TypedDict):
+    """What an execution calls when a process starts and ends."""
+
+    on_process: Callable[[int, int, str], None]
+    on_process_end: Callable[[int], None]
+
+
+class ProcessKeys:
+    """Best effort: a key that can't be put is no reason to disturb a run."""
+
+    def __init__(
+        self, etcd: Etcd, keys: Keys, uuid: str, lease: Callable[[], int], group: asyncio.TaskGroup
+    ) -> None:
+        self._etcd = etcd
+        self._keys = keys
+        self._uuid = uuid
+        self._lease = lease
+        self._group = group
+        self._living: dict[str, Proc] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._told: set[str] = set()
+
+    def hooks(self, run: OpenRun) -> Hooks:
+        def key(pid: int) -> str:
+            return self._keys.proc(self._uuid, run.job_id, pid)
+
+        def started(pid: int, attempt: int, command: str) -> None:
+            self._living[key(pid)] = Proc(
+                run_id=run.run_id,
+                started_at=time.time(),
+                command=command[:COMMAND_LENGTH],
+                attempt=attempt,
+            )
+            self._timers[key(pid)] = asyncio.get_running_loop().call_later(
+                TOLD_AFTER, self._tell, key(pid)
+            )
+
+        def ended(pid: int) -> None:
+            self._timers.pop(key(pid)).cancel()
+            self._living.pop(key(pid))
+            if key(pid) in self._told:
+                self._told.discard(key(pid))
+                self._group.create_task(self._delete(key(pid)))
+
+        return {"on_process": started, "on_process_end": ended}
+
+    def tell_again(self) -> None:
+        """After a new registration: the keys went with the old lease."""
+        for key in self._told & self._living.keys():
+            self._tell(key)
+
+    def _tell(self, key: str) -> None:
+        self._told.add(key)
+        self._group.create_task(self._put(key, self._living[key]))
+
+    async def _put(self, key: str, proc: Proc) -> None:
+        try:
+            await self._etcd.put(key, proc.to_json(), lease=self._lease())
+        except StoreError as error:
+            log.info("%s is not told of: %s", key, error)
+            return
+        if key not in self._living:
+            await self._delete(key)
+
+    async def _delete(self, key: str) -> None:
+        try:
+            await self._etcd.delete(key)
+        except StoreError as error:
+            log.info("%s stays until the lease ends: %s", key, error)

@@ -1,0 +1,217 @@
+"""What stands on disk of a run: its log and, until its end is told, its journal.
+
+The journal says what the run is, then has a line for each attempt that was started, each exit
+status that a process itself left there, and each attempt that ended. Lines are only ever appended,
+each in one write, and a last line without its newline counts as not written. So a killed agent
+leaves a journal that can be read, without temporary files (to make a file costs far more than to
+write to one). A power failure ends the runs as well, so nothing is synced to the disk.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from crony_ops.model.job import Job
+from crony_ops.model.record import Record
+from crony_ops.model.run import Attempt, RunState
+
+
+class RunContext(Record):
+    """What a run is told besides its job. ``tick`` and ``previous_tick`` are unix seconds,
+    ``node`` is a name, ``kill_grace`` is in seconds.
+
+    ``dies_with_agent``: its processes must not outlive the agent (a job whose runs are made again
+    when their node is lost). The processes of all others do, and can be adopted.
+    """
+
+    job_id: str
+    run_id: str
+    tick: int
+    previous_tick: int | None = None
+    node: str
+    epoch: int
+    rerun: int = 0
+    env: dict[str, str] = {}
+    preset_env: tuple[Path, ...] = ()
+    kill_grace: float
+    dies_with_agent: bool = False
+
+
+class RunMeta(Record):
+    """The journal's first line: all that it takes to go on with the run in another life."""
+
+    context: RunContext
+    job: Job
+    boot_id: str
+
+
+class Started(Record):
+    """An attempt was started. ``at`` is in unix seconds, ``monotonic`` in seconds since boot,
+    ``offset`` is where its output begins in the log.
+
+    ``pid`` is 0 for a request."""
+
+    attempt: int
+    pid: int = 0
+    at: float
+    monotonic: float
+    offset: int
+
+
+class Ended(Record):
+    """An attempt ended, in a state that a run can end in."""
+
+    state: RunState
+    attempt: Attempt
+
+
+class Left(Record):
+    """What a shell left at its own end: it was there to see, the agent may not have been."""
+
+    attempt: int
+    status: int
+
+
+class _Line(Record):
+    """A line of the journal after the first: one of the three."""
+
+    started: Started | None = None
+    left: Left | None = None
+    ended: Ended | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    log: Path
+    journal: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    meta: RunMeta
+    ends: tuple[Ended, ...]
+    started: Started | None
+    """The attempt whose end the journal doesn't tell."""
+    left: Left | None
+    """The exit status that this attempt's process left."""
+    written_at: float
+
+
+def begin_journal(files: RunFiles, meta: RunMeta) -> None:
+    _append(files.journal, meta.to_json())
+
+
+def record_start(files: RunFiles, started: Started) -> None:
+    _append(files.journal, _Line(started=started).to_json())
+
+
+def record_end(files: RunFiles, ended: Ended) -> None:
+    _append(files.journal, _Line(ended=ended).to_json())
+
+
+def _append(path: Path, line: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(descriptor, line + b"\n")
+    finally:
+        os.close(descriptor)
+
+
+def read_journal(files: RunFiles) -> Journal | None:
+    """None when there is none, or none that can be read."""
+    try:
+        written_at = files.journal.stat().st_mtime
+        first, *lines = files.journal.read_bytes().split(b"\n")[:-1]
+        meta = RunMeta.from_json(first)
+        entries = [_Line.from_json(line) for line in lines]
+    except (FileNotFoundError, ValueError):
+        return None
+    ends = tuple(entry.ended for entry in entries if entry.ended is not None)
+    number = len(ends) + 1
+    starts = [entry.started for entry in entries if entry.started is not None]
+    lefts = [entry.left for entry in entries if entry.left is not None]
+    return Journal(
+        meta=meta,
+        ends=ends,
+        started=next((started for started in starts if started.attempt == number), None),
+        left=next((left for left in lefts if left.attempt == number), None),
+        written_at=written_at,
+    )
+
+
+def read_tail(log: Path, offset: int, limit: int) -> str:
+    """The last ``limit`` bytes of what was written to the log since ``offset``, as text.
+
+    The log is the run's own to truncate (`> /dev/stderr` does): then all that is left counts.
+    """
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            start = offset if offset <= size else 0
+            # A little more than asked for, so that text_tail() sees where it cuts.
+            file.seek(max(start, size - limit - 1))
+            return text_tail(file.read(limit + 1), limit)
+    except FileNotFoundError:
+        return ""
+
+
+def text_tail(output: bytes, limit: int) -> str:
+    """The last ``limit`` bytes as text, no character cut in two, invalid ones replaced."""
+    text = output[-limit:].decode("utf-8", "replace")
+    if len(output) > limit:
+        text = text.lstrip("\ufffd") or text
+    # A replaced byte takes three.
+    return text.encode()[-limit:].decode("utf-8", "ignore")
+
+
+class RunFolder:
+    """`<root>/<job_id>/<run_id>.log` and `<journals>/<job_id>/<run_id>.json`.
+
+    ``keep`` is the number of logs of a job that stay. ``journals`` may stand in memory (`/run`):
+    what a journal is for, going on with a run, ends with the boot.
+    """
+
+    def __init__(self, root: Path, keep: int, journals: Path | None = None) -> None:
+        self._root = root
+        self._keep = keep
+        self._journals = journals or root
+
+    def files(self, job_id: str, run_id: str) -> RunFiles:
+        """Where a run's files stand. Makes the job's folders, readable for the agent alone."""
+        for folder in {self._root / job_id, self._journals / job_id}:
+            if not folder.is_dir():
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._files(job_id, run_id)
+
+    def _files(self, job_id: str, run_id: str) -> RunFiles:
+        return RunFiles(
+            log=self._root / job_id / f"{run_id}.log",
+            journal=self._journals / job_id / f"{run_id}.json",
+        )
+
+    def unfinished(self) -> list[RunMeta]:
+        """The runs that were begun and not yet forgotten, oldest first.
+
+        A journal that can't be read tells of a run that never started: it is taken away.
+        """
+        found = []
+        for path in self._journals.glob("*/*.json"):
+            journal = read_journal(self._files(path.parent.name, path.stem))
+            if journal is None:
+                path.unlink(missing_ok=True)
+            else:
+                found.append(journal.meta)
+        return sorted(found, key=lambda meta: (meta.context.tick, meta.context.run_id))
+
+    def forget(self, job_id: str, run_id: str) -> None:
+        """The run's end is told: its log alone stays."""
+        self._files(job_id, run_id).journal.unlink(missing_ok=True)
+
+    def trim(self, job_id: str) -> None:
+        """Takes a job's older logs away, but never that of a run that is not yet forgotten."""
+        logs = sorted((self._root / job_id).glob("*.log"))
+        for log in logs[: -self._keep]:
+            if not self._files(job_id, log.stem).journal.exists():
+                log.unlink(missing_ok=True)

@@ -1,0 +1,278 @@
+"""The runs under way on this node: started on the second, held to the job's concurrency, ended."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from crony_ops.model.job import Concurrency, Job, MisfirePolicy
+from crony_ops.model.run import OpenRun, RunKind, RunRecord, RunState, rerun_of
+from crony_ops.node import http
+from crony_ops.node.execution import Execution, Outcome
+from crony_ops.node.reports import Report
+from crony_ops.node.run_folder import RunContext, RunFolder
+from crony_ops.node.timetable import sleep_until
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from crony_ops.model.spec import Assignment
+    from crony_ops.node.presets import Presets
+    from crony_ops.node.processes import ProcessKeys
+    from crony_ops.node.reports import Reports
+    from crony_ops.node.settings import NodeSettings
+
+log = logging.getLogger(__name__)
+
+LATE = 1.0
+"""Seconds after its time from which on a start is called late."""
+
+
+@dataclass(eq=False, slots=True)
+class ActiveRun:
+    """A run that this node has claimed and not yet reported.
+
+    ``execution`` is None until it starts; ``ended`` is set when it is over, reported or not: from
+    then on it is in nobody's way.
+    """
+
+    run: OpenRun
+    job: Job
+    offline: bool = False
+    execution: Execution | None = None
+    stopped: tuple[RunState, str] | None = None
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def fenceable(self) -> bool:
+        """Whether another node may be about to run it again, once our lease has run out."""
+        return self.run.on_node_loss_rerun and not self.run.bound
+
+    def stop(self, state: RunState, reason: str) -> None:
+        if self.stopped is None:
+            self.stopped = (state, reason)
+        if self.execution is not None:
+            self.execution.stop(state, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """When and how a claimed run starts. ``fires_at`` is in unix seconds; ``epoch`` is the
+    assignment's revision."""
+
+    run: OpenRun
+    assignment: Assignment
+    epoch: int
+    fires_at: float
+    previous_tick: int | None
+    offline: bool = False
+
+
+class Runs:
+    """``may_start`` is asked right before a start: why not, or nothing. ``on_end`` is told the
+    job's id when a run of it is over."""
+
+    def __init__(
+        self,
+        settings: NodeSettings,
+        folder: RunFolder,
+        reports: Reports,
+        presets: Presets,
+        processes: ProcessKeys,
+        group: asyncio.TaskGroup,
+        *,
+        may_start: Callable[[OpenRun], str],
+        on_end: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._reports = reports
+        self._presets = presets
+        self._processes = processes
+        self._group = group
+        self._may_start = may_start
+        self._on_end = on_end
+        self._session: aiohttp.ClientSession | None = None
+        self._active: dict[str, list[ActiveRun]] = {}
+        self._succeeded_last: set[str] = set()
+        self._changed = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def under_way(self, job_id: str) -> list[ActiveRun]:
+        """Claimed or running, not yet over."""
+        return [active for active in self._active.get(job_id, ()) if not active.ended.is_set()]
+
+    def has(self, run: OpenRun) -> bool:
+        return any(a.run.run_id == run.run_id for a in self._active.get(run.job_id, ()))
+
+    def launch(self, start: Start) -> None:
+        """Take charge of a run that was just claimed: it starts at its time."""
+        active = ActiveRun(start.run, start.assignment.job, offline=start.offline)
+        self._enter(active)
+        self._charge(self._live(active, start))
+
+    def adopt(self, run: OpenRun) -> bool:
+        """Go on with a run that an earlier life of this agent began. False: it is lost."""
+        files = self._folder.files(run.job_id, run.run_id)
+        execution = Execution.adopt(files, self._http, **self._processes.hooks(run))
+        if execution is None:
+            return False
+        active = ActiveRun(run, execution.job, execution=execution)
+        self._enter(active)
+        self._charge(self._follow(active, execution, late=0.0))
+        log.info("%s of %s goes on from before the restart", run.run_id, run.job_id)
+        return True
+
+    def fence(self) -> None:
+        """Our lease has run out: end what another node may be about to run again."""
+        for runs in list(self._active.values()):
+            for active in runs:
+                if active.fenceable:
+                    active.stop(RunState.fenced, "this node's lease ran out")
+
+    def forget(self, job_id: str) -> None:
+        self._succeeded_last.discard(job_id)
+
+    async def idle(self) -> None:
+        """Wait until no run is under way."""
+        while self._active:
+            self._changed.clear()
+            await self._changed.wait()
+
+    async def leave(self) -> None:
+        """Let go of the runs that are still under way: the next life of this agent adopts them."""
+        for task in self._tasks:
+            task.cancel()
+        if self._session is not None:
+            await self._session.close()
+
+    async def lost(self, run: OpenRun, why: str) -> None:
+        """Report a run of an earlier life whose end nobody saw."""
+        await self._report(
+            ActiveRun(run, Job(schedule="@yearly", shell=":")),
+            Outcome(RunState.lost, why, (), None, time.time()),
+        )
+        self._folder.forget(run.job_id, run.run_id)
+
+    def _charge(self, work: Coroutine[None, None, None]) -> None:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _enter(self, active: ActiveRun) -> None:
+        self._active.setdefault(active.run.job_id, []).append(active)
+
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = http.open_session()
+        return self._session
+
+    async def _live(self, active: ActiveRun, start: Start) -> None:
+        run, job = active.run, active.job
+        await sleep_until(start.fires_at)
+        refusal = await self._refusal(active, start)
+        if refusal is not None:
+            await self._end(active, Outcome(*refusal, (), None, time.time()))
+            return
+        late = time.time() - start.fires_at
+        context = RunContext(
+            job_id=run.job_id,
+            run_id=run.run_id,
+            tick=run.tick,
+            previous_tick=start.previous_tick,
+            node=self._settings.name,
+            epoch=start.epoch,
+            rerun=run.rerun,
+            env=self._settings.env,
+            preset_env=self._presets.env_files(start.assignment.preset_sums),
+            kill_grace=self._settings.kill_grace,
+            dies_with_agent=job.rerun,
+        )
+        execution = Execution(
+            job,
+            context,
+            self._folder.files(run.job_id, run.run_id),
+            self._http,
+            **self._processes.hooks(run),
+        )
+        active.execution = execution
+        await self._follow(active, execution, late=late if late > LATE else 0.0)
+
+    async def _refusal(self, active: ActiveRun, start: Start) -> tuple[RunState, str] | None:
+        """Why a claimed run does not start after all; None when it may. Makes room for it."""
+        run, job = active.run, active.job
+        if active.stopped is not None:
+            return active.stopped
+        if reason := self._may_start(run):
+            fenced = active.fenceable and "lease" in reason
+            return RunState.fenced if fenced else RunState.skipped, reason
+        late = time.time() - start.fires_at
+        allowed = 0 if job.misfire.policy is MisfirePolicy.skip else job.misfire.grace
+        if run.kind is RunKind.tick and late > max(allowed, LATE):
+            return RunState.skipped, f"{late:.0f} s late, beyond its grace of {allowed} s"
+        others = [a for a in self.under_way(run.job_id) if a is not active and a.execution]
+        if others and job.concurrency is Concurrency.forbid:
+            return RunState.skipped, f"{others[0].run.run_id} was still running"
+        if job.concurrency is Concurrency.replace:
+            for other in others:
+                other.stop(RunState.killed, f"replaced by {run.run_id}")
+            for other in others:
+                await other.ended.wait()
+        return None
+
+    async def _follow(self, active: ActiveRun, execution: Execution, *, late: float) -> None:
+        outcome = await execution.perform()
+        await self._end(active, outcome, late=late)
+
+    async def _end(self, active: ActiveRun, outcome: Outcome, *, late: float = 0.0) -> None:
+        run = active.run
+        active.ended.set()
+        self._on_end(run.job_id)
+        await self._report(active, outcome, late=late)
+        self._folder.forget(run.job_id, run.run_id)
+        self._folder.trim(run.job_id)
+        remaining = self._active[run.job_id]
+        remaining.remove(active)
+        if not remaining:
+            del self._active[run.job_id]
+        self._changed.set()
+
+    async def _report(self, active: ActiveRun, outcome: Outcome, *, late: float = 0.0) -> None:
+        run, me = active.run, self._settings.name
+        record = RunRecord(
+            run_id=run.run_id,
+            job_id=run.job_id,
+            tick=run.tick,
+            state=outcome.state,
+            kind=run.kind,
+            node=run.node,
+            node_name=me,
+            reason=outcome.reason or run.reason,
+            rerun=run.rerun,
+            started_at=outcome.started_at,
+            ended_at=outcome.ended_at,
+            late=late,
+            attempts=outcome.attempts,
+        )
+        rerun = None
+        if outcome.state in (RunState.fenced, RunState.lost):
+            rerun = rerun_of(run, me, f"was {outcome.state}", outcome.ended_at)
+        await self._reports.send(
+            Report(record=record, news=self._is_news(record), rerun=rerun, offline=active.offline)
+        )
+
+    def _is_news(self, record: RunRecord) -> bool:
+        """Whether the alert rules must see it: all but skipped runs, and a success after a
+        success, which changes nothing."""
+        if record.state is RunState.skipped:
+            return False
+        if not record.succeeded:
+            self._succeeded_last.discard(record.job_id)
+            return True
+        before = record.job_id in self._succeeded_last
+        self._succeeded_last.add(record.job_id)
+        return not before

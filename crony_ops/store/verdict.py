@@ -1,0 +1,58 @@
+"""What a failed call means for the request: was it applied, and may it be sent again?"""
+
+from __future__ import annotations
+
+import enum
+
+from grpc import StatusCode
+
+
+class Verdict(enum.Enum):
+    NEVER_SENT = enum.auto()
+    """No server took it up: any request may be sent again, to another endpoint."""
+    BUSY = enum.auto()
+    """The server turned it away unread: any request may be sent again, a little later."""
+    UNKNOWN = enum.auto()
+    """It may have been applied: only what is harmless twice may be sent again."""
+    UNAUTHENTICATED = enum.auto()
+    """The token was not taken and nothing was done: log in, then send it again."""
+    REFUSED = enum.auto()
+    """Answered with no; it would be refused again."""
+
+
+_NEVER_SENT = (
+    "failed to connect",
+    "connections to all backends failing",
+    "name resolution",
+    "dns resolution",
+    "etcdserver: no leader",
+)
+_BAD_TOKEN = (
+    "invalid auth token",
+    "revision of auth store is old",
+    "user name is empty",
+)
+_UNSURE = (
+    StatusCode.UNAVAILABLE,
+    StatusCode.DEADLINE_EXCEEDED,
+    StatusCode.CANCELLED,
+    StatusCode.INTERNAL,
+    StatusCode.UNKNOWN,
+    StatusCode.ABORTED,
+    StatusCode.DATA_LOSS,
+)
+
+
+def verdict(code: StatusCode, details: str) -> Verdict:
+    """Judge a status. etcd's own words decide where its codes don't tell enough."""
+    words = details.lower()
+    if code is StatusCode.UNAUTHENTICATED or any(phrase in words for phrase in _BAD_TOKEN):
+        return Verdict.UNAUTHENTICATED
+    if code is StatusCode.UNAVAILABLE and any(phrase in words for phrase in _NEVER_SENT):
+        return Verdict.NEVER_SENT
+    if code is StatusCode.RESOURCE_EXHAUSTED:
+        if "too many requests" in words:
+            return Verdict.BUSY
+        # An answer too large for us is an answer: the request behind it was done.
+        return Verdict.UNKNOWN if "received message larger" in words else Verdict.REFUSED
+    return Verdict.UNKNOWN if code in _UNSURE else Verdict.REFUSED

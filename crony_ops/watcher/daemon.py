@@ -1,0 +1,228 @@
+"""The watcher's life: register, stand by, lead, and start over after any loss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+import time
+from typing import TYPE_CHECKING
+
+from crony_ops import __version__
+from crony_ops.errors import GuardFailed, LeaseLost, NewerKeySpace, StoreError
+from crony_ops.model.cluster import KEY_SPACE_VERSION, Meta, Watcher
+from crony_ops.model.node import Node
+from crony_ops.store import (
+    Batcher,
+    Change,
+    Etcd,
+    LeaseKeeper,
+    Mirror,
+    Txn,
+    absent,
+    create_is,
+    put,
+)
+from crony_ops.store.keys import Keys
+from crony_ops.watcher.clocks import LEADER, ClockSamples, wrong_clocks
+from crony_ops.watcher.leadership import step_down, win_election
+from crony_ops.watcher.reconcile import Reconciler
+from crony_ops.watcher.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from crony_ops.watcher.settings import WatcherSettings
+
+log = logging.getLogger(__name__)
+
+COALESCE = 0.02
+RETRY = 0.5
+
+
+class WatcherDaemon:
+    """One watcher. ``run`` goes on until cancelled, through every failure of etcd."""
+
+    def __init__(self, settings: WatcherSettings) -> None:
+        self._settings = settings
+        self._keys = Keys(settings.etcd.prefix)
+        self._look = asyncio.Event()
+        self._leadership = asyncio.Event()
+        self._clocks = ClockSamples()
+        self._seen_listings = 0
+
+    async def run(self) -> None:
+        """Raises NewerKeySpace; nothing else ends it but a cancellation."""
+        async with Etcd(self._settings.etcd) as etcd:
+            await self._meet_key_space(etcd)
+            mirror = Mirror(etcd, View.prefixes(self._keys), on_change=self._changed)
+            self._mirror = mirror
+            async with asyncio.TaskGroup() as group:
+                group.create_task(mirror.run())
+                await mirror.synced()
+                while True:
+                    try:
+                        await self._live(etcd, mirror)
+                    except* LeaseLost as lost:
+                        log.warning("registering again: %s", lost.exceptions[0])
+                    except* StoreError as failure:
+                        log.warning("etcd: %s", failure.exceptions[0])
+                        await asyncio.sleep(RETRY)
+
+    async def _meet_key_space(self, etcd: Etcd) -> None:
+        """Make `/crony/meta` if it is not there; refuse a key space that is newer than we are."""
+        meta = Meta(incarnation=secrets.token_hex(8), cluster=self._settings.cluster)
+        key = self._keys.meta
+        complained = False
+        while True:
+            try:
+                await etcd.txn(Txn((absent(key),), (put(key, meta.to_json()),)))
+                entry = await etcd.get(key)
+                break
+            except StoreError as error:
+                if not complained:
+                    log.warning("waiting for etcd: %s", error)
+                complained = True
+                await asyncio.sleep(RETRY)
+        assert entry is not None
+        found = Meta.from_json(entry.value).version
+        if found > KEY_SPACE_VERSION:
+            raise NewerKeySpace(prefix=self._keys.root, found=found, known=KEY_SPACE_VERSION)
+
+    async def _live(self, etcd: Etcd, mirror: Mirror) -> None:
+        """One lease long."""
+        keeper = LeaseKeeper(etcd, self._settings.ttl)
+        await keeper.grant()
+        me = Watcher(
+            id=self._settings.id,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            started_at=time.time(),
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(keeper.run())
+                await etcd.put(self._keys.watcher(me.id), me.to_json(), lease=keeper.lease)
+                while True:
+                    await self._stand_by_and_lead(etcd, mirror, keeper)
+        finally:
+            await _give_up(keeper)
+
+    async def _stand_by_and_lead(self, etcd: Etcd, mirror: Mirror, keeper: LeaseKeeper) -> None:
+        self._leadership.clear()
+        if keeper.expired():
+            # Its keeper is about to learn whether the lease is gone; until then we lead nothing.
+            await asyncio.sleep(RETRY)
+            return
+        term = await win_election(
+            etcd,
+            mirror,
+            self._keys,
+            me=self._settings.id,
+            lease=keeper.lease,
+            now=time.time(),
+        )
+        if term is None:
+            try:
+                async with asyncio.timeout(self._settings.ttl):
+                    await self._leadership.wait()
+            except TimeoutError:
+                log.debug("standing by")
+            return
+        log.info("leading since revision %d", term)
+        try:
+            await mirror.reached(self._keys.leader, term)
+            await self._lead(etcd, mirror, keeper, term)
+        except* GuardFailed:
+            log.warning("deposed: another watcher leads")
+            await asyncio.sleep(RETRY)
+        except* StoreError as failure:
+            log.warning("etcd: %s", failure.exceptions[0])
+            await asyncio.sleep(RETRY)
+
+    async def _lead(self, etcd: Etcd, mirror: Mirror, keeper: LeaseKeeper, term: int) -> None:
+        """Reconcile at each change and every so often, until deposed or unfit.
+
+        Raises GuardFailed when another watcher leads, StoreError when etcd is away.
+        """
+        settings, keys = self._settings, self._keys
+        view = View(mirror, keys, cmd_auto_allocation=settings.cmd_auto_allocation)
+        batcher = Batcher(etcd, guard=(create_is(keys.leader, term),))
+        reconciler = Reconciler(etcd, view, batcher, settings)
+        async with asyncio.TaskGroup() as group:
+            sender = group.create_task(batcher.run())
+            try:
+                while not keeper.expired():
+                    self._look.clear()
+                    wrong = wrong_clocks(self._clocks.offsets(), settings.clock_tolerance)
+                    if LEADER in wrong:
+                        log.error("stepping down: this clock is %+.1f s off", -wrong[LEADER])
+                        await step_down(etcd, keys, term)
+                        await asyncio.sleep(settings.ttl)
+                        return
+                    try:
+                        done = await reconciler.look(wrong)
+                    except TimeoutError:
+                        log.warning("the mirror lags behind; looking again")
+                        continue
+                    if done.refused:
+                        await asyncio.sleep(COALESCE)
+                        continue
+                    try:
+                        async with asyncio.timeout(settings.reconcile_every):
+                            await self._look.wait()
+                            await asyncio.sleep(COALESCE)
+                    except TimeoutError:
+                        pass
+            finally:
+                sender.cancel()
+
+    def _changed(self, changes: Sequence[Change]) -> None:
+        keys = self._keys
+        listed = self._mirror.listings != self._seen_listings
+        self._seen_listings = self._mirror.listings
+        for change in changes:
+            if change.key.startswith(keys.nodes):
+                if not listed:
+                    self._sample_clock(change)
+                if _only_renewed(change):
+                    continue
+            elif change.key == keys.leader:
+                self._leadership.set()
+            elif change.key.startswith((keys.cursors, keys.opens)) and change.new is not None:
+                continue
+            self._look.set()
+
+    def _sample_clock(self, change: Change) -> None:
+        """A renewal that is heard of live tells how the node's clock stands to ours."""
+        uuid = change.key[len(self._keys.nodes) :]
+        if change.new is None:
+            self._clocks.forget(uuid)
+            return
+        try:
+            node = Node.from_json(change.new.value)
+        except ValueError:
+            return  # the next look names it as unreadable
+        self._clocks.add(uuid, node.renewed_at - time.time())
+
+
+def _only_renewed(change: Change) -> bool:
+    if change.old is None or change.new is None:
+        return False
+    try:
+        before, after = Node.from_json(change.old.value), Node.from_json(change.new.value)
+    except ValueError:
+        return False
+    return before.model_copy(update={"renewed_at": after.renewed_at}) == after
+
+
+async def _give_up(keeper: LeaseKeeper) -> None:
+    """Let the lease go at once on an orderly end, so that a standby need not wait for its TTL."""
+    try:
+        async with asyncio.timeout(1.0):
+            await keeper.revoke()
+    except (StoreError, TimeoutError) as error:
+        log.info("the lease will run out by itself: %s", error)

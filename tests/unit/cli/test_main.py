@@ -1,0 +1,138 @@
+"""How the command line starts, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import types
+from typing import Any
+
+import pytest
+import typer
+
+from crony_ops.cli import main
+from crony_ops.errors import BadConfig, StoreRefused
+
+
+def _command(
+    monkeypatch: pytest.MonkeyPatch, raised: BaseException | None = None, **also: Any
+) -> None:
+    """Make `schema` a command that raises."""
+
+    def body() -> None:
+        if raised:
+            raise raised
+
+    module = types.ModuleType("crony_ops.cli.schema")
+    module.schema = also.get("attribute", body)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "crony_ops.cli.schema", module)
+
+
+@pytest.mark.parametrize(
+    ("raised", "status", "words"),
+    [
+        (None, 0, ""),
+        (typer.Exit(3), 3, ""),
+        (KeyboardInterrupt(), 130, ""),
+        (StoreRefused(reason="no space"), 1, "crony-ops: etcd refused: no space\n"),
+        (BadConfig(path="x.yaml", reason="no"), 2, "crony-ops: x.yaml: no\n"),
+        (typer.BadParameter("no such thing"), 2, "crony-ops: Invalid value: no such thing\n"),
+        (
+            ExceptionGroup("", [ValueError("x"), ExceptionGroup("", [StoreRefused(reason="n")])]),
+            1,
+            "crony-ops: etcd refused: n\n",
+        ),
+        (
+            KeyError("x"),
+            1,
+            "crony-ops: unexpected KeyError: 'x' (set CRONY_DEBUG=1 for the traceback)\n",
+        ),
+    ],
+)
+def test_every_end_is_a_status_and_at_most_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    raised: BaseException | None,
+    status: int,
+    words: str,
+) -> None:
+    _command(monkeypatch, raised)
+    monkeypatch.delenv("CRONY_DEBUG", raising=False)
+    assert main.run(["schema"]) == status
+    assert capsys.readouterr().err == words
+
+
+def test_a_traceback_is_there_for_whoever_asks(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _command(monkeypatch, KeyError("x"))
+    monkeypatch.setenv("CRONY_DEBUG", "1")
+    assert main.run(["schema"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_mistyped_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["plam"]) == 2
+    assert capsys.readouterr().err == "crony-ops: No such command 'plam'. Did you mean 'plan'?\n"
+
+
+def test_a_group_of_commands_is_one_entry(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    group = typer.Typer()
+
+    @group.callback()
+    def together() -> None:
+        pass
+
+    @group.command()
+    def inner() -> None:
+        typer.echo("inside")
+
+    _command(monkeypatch, attribute=group)
+    assert main.run(["schema", "inner"]) == 0
+    assert capsys.readouterr().out == "inside\n"
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_loads_and_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run([name, "--help"]) == 0
+    assert f"crony-ops {name}" in capsys.readouterr().out
+
+
+def test_help_imports_no_command_and_no_grpc() -> None:
+    code = (
+        "import sys; from crony_ops.cli.main import run; status = run(['--help']);"
+        "loaded = [m for m in sys.modules if m.startswith(('grpc', 'pydantic', 'crony_ops.cli.'))];"
+        "assert (status, loaded) == (0, ['crony_ops.cli.main']), loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_completion_knows_the_options_of_a_command() -> None:
+    environment = {
+        **os.environ,
+        "_CRONY_OPS_COMPLETE": "complete_bash",
+        "COMP_WORDS": "crony-ops plan --for",
+        "COMP_CWORD": "2",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "crony_ops.cli.main"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["--format"]
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    """`crony-ops … | head`: the pipe is closed before the output is flushed."""
+    code = (
+        "import os, sys; from crony_ops.cli import main; r, w = os.pipe(); os.dup2(w, 1);"
+        "os.close(w); os.close(r); sys.argv[1:] = ['--help']; main.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, stderr=subprocess.PIPE)
+    assert done.stderr == b""
+    assert done.returncode == 1

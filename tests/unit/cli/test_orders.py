@@ -1,0 +1,52 @@
+"""What people write on the command line, and what it means."""
+
+from __future__ import annotations
+
+import pytest
+
+from crony_ops.cli.lookup import UnknownName, node_named
+from crony_ops.cli.pause import clock_offset, read_until
+from crony_ops.errors import InvalidInput
+from tests.integration.cli.example_fleet import node
+from tests.unit.cli.views import KEYS, NOW, example_view
+
+
+def test_a_node_goes_by_its_name_or_its_uuid() -> None:
+    view = example_view()
+    assert node_named(view, "web-2") == node_named(view, "u-web-2") == "u-web-2"
+
+
+def test_a_living_node_goes_before_a_lost_one_of_the_same_name() -> None:
+    reborn = node("u-new", "db-1", NOW)
+    assert node_named(example_view(also={KEYS.node("u-new"): reborn}), "db-1") == "u-new"
+
+
+def test_an_unknown_node_names_the_nearest() -> None:
+    with pytest.raises(UnknownName, match=r"no node 'web-3' \(nearest: .*web-1"):
+        node_named(example_view(), "web-3")
+
+
+@pytest.mark.parametrize(
+    ("written", "until"),
+    [("2h", NOW + 7_200), ("90", NOW + 90), ("2026-12-01T08:00:00+08:00", 1_796_083_200.0)],
+)
+def test_a_pause_ends_at_a_time_or_after_a_while(written: str, until: float) -> None:
+    assert read_until(written, NOW) == until
+
+
+@pytest.mark.parametrize("written", ["tomorrow", "2020-01-01", "0s"])
+def test_an_end_that_is_none_or_has_passed_is_refused(written: str) -> None:
+    with pytest.raises(InvalidInput):
+        read_until(written, NOW)
+
+
+@pytest.mark.parametrize(("ahead", "off"), [(0, 0), (15, 0), (61, 61), (-4, 0), (-30, -30)])
+def test_a_clock_is_doubted_when_no_living_node_can_have_told_its_time_so(
+    ahead: int, off: int
+) -> None:
+    nodes = [node("a", "a", NOW - 9), node("b", "b", NOW + 1)]
+    assert clock_offset(NOW + ahead, nodes) == off
+
+
+def test_without_a_node_no_clock_is_doubted() -> None:
+    assert clock_offset(NOW, []) == 0

@@ -1,0 +1,141 @@
+"""The journal of a run, and the folder that keeps it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crony_ops.model.job import Backoff, Job, Retries
+from crony_ops.model.run import Attempt, RunState
+from crony_ops.node import presets
+from crony_ops.node.execution import retry_delay
+from crony_ops.node.run_folder import (
+    Ended,
+    RunContext,
+    RunFolder,
+    RunMeta,
+    Started,
+    begin_journal,
+    read_journal,
+    read_tail,
+    record_end,
+    record_start,
+    text_tail,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def meta(run_id: str, tick: int = 1) -> RunMeta:
+    context = RunContext(job_id="j", run_id=run_id, tick=tick, node="n", epoch=1, kill_grace=1)
+    return RunMeta(context=context, job=Job(schedule="@daily", shell="true"), boot_id="b")
+
+
+def started(attempt: int) -> Started:
+    return Started(attempt=attempt, pid=9, at=1.0, monotonic=1.0, offset=0)
+
+
+def ended(attempt: int) -> Ended:
+    return Ended(
+        state=RunState.failed, attempt=Attempt(number=attempt, started_at=1.0, ended_at=2.0)
+    )
+
+
+def test_a_journal_tells_the_attempt_that_is_under_way(tmp_path: Path) -> None:
+    files = RunFolder(tmp_path, keep=3).files("j", "r")
+    begin_journal(files, meta("r"))
+    record_start(files, started(1))
+    record_end(files, ended(1))
+    record_start(files, started(2))
+    journal = read_journal(files)
+    assert journal is not None
+    assert journal.meta == meta("r")
+    assert journal.ends == (ended(1),)
+    assert journal.started == started(2)
+    assert journal.left is None
+
+
+def test_a_half_written_line_counts_as_not_written(tmp_path: Path) -> None:
+    files = RunFolder(tmp_path, keep=3).files("j", "r")
+    begin_journal(files, meta("r"))
+    with files.journal.open("ab") as file:
+        file.write(b'{"started":{"att')
+    journal = read_journal(files)
+    assert journal is not None
+    assert journal.started is None
+
+
+def test_unfinished_runs_are_those_not_forgotten(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, keep=3)
+    for tick, run_id in enumerate("cab"):
+        begin_journal(folder.files("j", run_id), meta(run_id, tick))
+    folder.forget("j", "a")
+    (tmp_path / "j" / "torn.json").write_text("{")
+    assert [found.context.run_id for found in folder.unfinished()] == ["c", "b"]
+    assert not (tmp_path / "j" / "torn.json").exists()
+
+
+def test_trim_keeps_the_newest_logs_and_those_of_unfinished_runs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, keep=2)
+    for run_id in "abcde":
+        folder.files("j", run_id).log.touch()
+    begin_journal(folder.files("j", "b"), meta("b"))
+    folder.trim("j")
+    assert sorted(path.stem for path in (tmp_path / "j").glob("*.log")) == ["b", "d", "e"]
+
+
+def test_journals_may_stand_apart_from_the_logs(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "logs", keep=2, journals=tmp_path / "run")
+    files = folder.files("j", "r")
+    begin_journal(files, meta("r"))
+    files.log.touch()
+    assert files.journal.parent == tmp_path / "run" / "j"
+    assert len(folder.unfinished()) == 1
+
+
+@given(st.binary(max_size=60), st.integers(min_value=1, max_value=40))
+def test_a_tail_is_never_longer_than_asked(output: bytes, limit: int) -> None:
+    assert len(text_tail(output, limit).encode()) <= limit
+
+
+@given(st.text(max_size=60), st.integers(min_value=4, max_value=40))
+def test_a_tail_cuts_no_character_in_two(output: str, limit: int) -> None:
+    assert "\ufffd" in output or output.endswith(text_tail(output.encode(), limit))
+
+
+def test_the_tail_is_of_this_attempt_alone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("first\nsecond\n")
+    assert read_tail(log, 6, 512) == "second\n"
+    assert read_tail(log, 6, 3) == "nd\n"
+
+
+def test_a_log_that_its_run_truncated_is_read_from_its_start(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("short")
+    assert read_tail(log, 1000, 512) == "short"
+
+
+@pytest.mark.parametrize(
+    ("backoff", "delays"),
+    [
+        (Backoff.fixed, [10, 10, 10, 10]),
+        (Backoff.exponential, [10, 20, 25, 25]),
+    ],
+)
+def test_retry_delays(backoff: Backoff, delays: list[float]) -> None:
+    retries = Retries(count=4, delay=10, backoff=backoff, max_delay=25)
+    assert [retry_delay(retries, attempt) for attempt in (1, 2, 3, 4)] == delays
+
+
+def test_exponential_delays_stay_bounded_at_the_hundredth_retry() -> None:
+    retries = Retries(count=100, delay=10, backoff=Backoff.exponential)
+    assert retry_delay(retries, 100) == 300
+
+
+def test_a_preset_that_goes_on_failing_is_tried_every_half_hour() -> None:
+    assert [presets.backoff(n) for n in (1, 2, 3, 7, 1000)] == [30, 60, 120, 1800, 1800]

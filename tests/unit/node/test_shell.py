@@ -1,0 +1,88 @@
+"""What a shell job is started with."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from crony_ops.model.job import Job
+from crony_ops.node import shell
+from crony_ops.node.run_folder import RunContext, RunFiles
+
+FILES = RunFiles(log=Path("/runs/j/r.log"), journal=Path("/runs/j/r.json"))
+CONTEXT = RunContext(
+    job_id="j",
+    run_id="r",
+    tick=1_795_363_200,
+    previous_tick=1_795_359_600,
+    node="web-1",
+    epoch=7,
+    env={"PGHOST": "node", "ZONE": "eu"},
+    kill_grace=3,
+)
+
+
+def job(**fields: object) -> Job:
+    return Job.model_validate({"schedule": "@daily", "shell": "true", **fields})
+
+
+def test_a_run_gets_nothing_of_the_agents_secrets() -> None:
+    agent = {"PATH": "/bin", "HOME": "/root", "LANG": "C", "ETCD_PASSWORD": "secret"}
+    env = shell.environment(job(env={"PGHOST": "job"}), CONTEXT, 2, agent, [])
+    assert env == {
+        "PATH": "/bin",
+        "HOME": "/root",
+        "LANG": "C",
+        "PGHOST": "job",
+        "ZONE": "eu",
+        "CRONY_JOB": "j",
+        "CRONY_RUN": "r",
+        "CRONY_TICK": "20261122T160000Z",
+        "CRONY_PREVIOUS_TICK": "20261122T150000Z",
+        "CRONY_ATTEMPT": "2",
+        "CRONY_NODE": "web-1",
+        "CRONY_EPOCH": "7",
+    }
+
+
+def test_the_jobs_environment_has_the_last_word_over_a_presets() -> None:
+    env = shell.environment(job(env={"A": "it's $HOME"}), CONTEXT, 1, {}, ["A=1\nB=2"])
+    assert env["_CRONY_ENV"] == "A=1\nB=2\nA='it'\"'\"'s $HOME'"
+
+
+def test_a_first_tick_has_no_previous_one() -> None:
+    context = CONTEXT.model_copy(update={"previous_tick": None})
+    assert "CRONY_PREVIOUS_TICK" not in shell.environment(job(), context, 1, {}, [])
+
+
+@pytest.mark.parametrize(
+    ("command", "hides"),
+    [
+        ("true", False),
+        ("pg_dump app | gzip > /backup/app.gz", False),
+        ("executor --run", False),
+        ("./run.sh", False),
+        ("cd /x && ../y", False),
+        ("exec pg_dump", True),
+        ("trap 'rm x' EXIT; make", True),
+        (". /etc/profile\nmake", True),
+        ("make; . ./env", True),
+        ("source env; make", True),
+        ('eval "$X"', True),
+    ],
+)
+def test_a_command_that_may_hide_its_end_is_recognised(command: str, hides: bool) -> None:
+    assert shell.hides_its_end(command) is hides
+
+
+def test_an_unknown_user_is_said_in_words() -> None:
+    with pytest.raises(shell.CannotStart, match="no user nobody-here"):
+        shell.command_line(job(user="nobody-here"), FILES, 1, wrapped=False)
+
+
+def test_only_root_changes_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 12_345)
+    with pytest.raises(shell.CannotStart, match="root"):
+        shell.command_line(job(user="root"), FILES, 1, wrapped=False)
