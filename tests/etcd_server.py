@@ -53,7 +53,7 @@ def etcd_binaries() -> dict[str, Path]:
 
 def memory_folder() -> Path:
     """A new folder that is in memory where the system has such a place: etcd writes through."""
-    shared = Path("/dev/shm")  # noqa: S108
+    shared = Path("/dev/shm")
     return Path(tempfile.mkdtemp(prefix="crony-etcd-", dir=shared if shared.is_dir() else None))
 
 

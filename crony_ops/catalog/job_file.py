@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,7 +49,11 @@ class JobFile:
     jobs: tuple[WrittenJob, ...] = ()
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    lines: tuple[str, ...] = ()
+    text: str = ""
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1."""
+        return split_lines(self.text)[number - 1]
 
 
 def read_job_file(
@@ -58,7 +63,7 @@ def read_job_file(
     of presets. Never raises for what stands in the file."""
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
-        lines = tuple(split_lines(content.decode()))
+        text = content.decode()
     except UnicodeDecodeError as error:
         before = split_lines(content[: error.start].decode(errors="ignore"))
         return JobFile(
@@ -73,7 +78,7 @@ def read_job_file(
                 ),
             )
         )
-    return _Reading(name, lines, preset_sums, intervals).read(content)
+    return _Reading(name, text, preset_sums, intervals).read(content)
 
 
 class _Reading:
@@ -82,12 +87,12 @@ class _Reading:
     def __init__(
         self,
         name: str,
-        lines: tuple[str, ...],
+        text: str,
         preset_sums: dict[str, str] | None,
         intervals: Intervals,
     ) -> None:
         self._name = name
-        self._lines = lines
+        self._text = text
         self._preset_sums = preset_sums
         self._intervals = intervals
         self._problems: dict[tuple[int, int, str], Problem] = {}
@@ -110,7 +115,7 @@ class _Reading:
         elif not tree.flaws:
             what = "a job file is a mapping with `jobs`, and perhaps `defaults`"
             self._report((), Wording((), what, _JOBS_EXAMPLE))
-        return JobFile(jobs, self._places, tuple(self._problems.values()), self._lines)
+        return JobFile(jobs, self._places, tuple(self._problems.values()), self._text)
 
     def _read_top(self, data: dict[str, Any]) -> Iterator[WrittenJob]:
         for key in data.keys() - set(_TOP):
@@ -245,6 +250,10 @@ class _Reading:
             (line, column, what),
             Problem(self._name, line, column, _dotted(path), what, mend, level, text),
         )
+
+    @cached_property
+    def _lines(self) -> list[str]:
+        return split_lines(self._text)
 
     def _find(self, path: Path) -> Found:
         return find(self._tree.root, path)

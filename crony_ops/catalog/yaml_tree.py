@@ -190,7 +190,7 @@ class _Builder:
                 self._flaw(key_node, "a key must be a plain text", "write `name: value`")
             elif key in data:
                 again.append(key_node)
-            elif _merges(key_node):
+            elif key == "<<" and _merges(key_node):
                 merges.append(value_node)
             elif value_node.tag == _TEXT:
                 data[key] = value_node.value

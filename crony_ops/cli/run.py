@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -157,19 +156,16 @@ async def _end_of(etcd: Etcd, keys: Keys, order: Order) -> RunRecord | None:
     changed = asyncio.Event()
     watched = (keys.once(order.job_id), keys.runs_of(order.job_id))
     mirror = Mirror(etcd, watched, on_change=lambda _: changed.set())
-    following = asyncio.create_task(mirror.run())
-    try:
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(mirror.run())
         await mirror.synced()
         while True:
             changed.clear()
             pending, record = await _look(etcd, keys, order)
             if record is not None or not pending:
+                following.cancel()
                 return record
             await changed.wait()
-    finally:
-        following.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await following
 
 
 async def _look(etcd: Etcd, keys: Keys, order: Order) -> tuple[bool, RunRecord | None]:

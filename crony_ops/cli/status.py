@@ -14,7 +14,7 @@ from crony_ops.cli.cluster_view import read_cluster
 from crony_ops.cli.connection import connected
 from crony_ops.cli.drift import drift
 from crony_ops.cli.output import Output, OutputOption, show
-from crony_ops.cli.status_document import StatusDocument, status_document
+from crony_ops.cli.status_document import StatusDocument, member_trouble, status_document
 from crony_ops.cli.status_text import print_status
 from crony_ops.errors import StoreUnavailable
 from crony_ops.store.keys import Keys
@@ -75,7 +75,7 @@ def _without_quorum(members: list[MemberStatus]) -> NoQuorum | None:
     answering = [member.name for member in members if member.error is None]
     if not answering:
         return None
-    silent = [f"{member.name} ({member.error})" for member in members if member.error is not None]
+    silent = [f"{member.name} ({member_trouble(member)})" for member in members if member.error]
     standing = f"{len(answering)} of {len(members)} members answer: {', '.join(answering)}"
     if silent:
         standing += f"; silent: {', '.join(silent)}"

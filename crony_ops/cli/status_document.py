@@ -189,6 +189,11 @@ def status_document(
     )
 
 
+def member_trouble(member: MemberStatus) -> str:
+    """Why a member can't be asked: the last part of what gRPC says is the one that tells."""
+    return (member.error or "").rstrip(". ").rpartition(": ")[2]
+
+
 def node_parts(view: ClusterView) -> tuple[NodePart, ...]:
     """The living nodes by name, then the lost ones."""
     held = Counter(node for nodes in view.assigned.values() for node in nodes)
@@ -332,7 +337,9 @@ def _problems(
     nodes: Sequence[NodePart],
     counts: JobCounts,
 ) -> list[str]:
-    problems = [f"etcd member {m.name} is down: {m.error}" for m in members if m.error is not None]
+    problems = [
+        f"etcd member {m.name} is down: {member_trouble(m)}" for m in members if m.error is not None
+    ]
     problems += [f"etcd member {m.name}: {alarm}" for m in members for alarm in m.alarms]
     if view.leader is None:
         problems.append("no watcher leads")

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from crony_ops.cli.output import span, table
+from crony_ops.cli.status_document import member_trouble
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -108,7 +109,7 @@ def _cluster(document: StatusDocument) -> Text:
         line.append(f" of {size(quota)}" if quota else "")
     for member in members:
         if member.error is not None:
-            line.append(f" · {member.name} is down ({member.error})", "red")
+            line.append(f" · {member.name} is down ({member_trouble(member)})", "red")
         for alarm in member.alarms:
             line.append(f" · {member.name}: {alarm}", "bold red")
     return line

@@ -93,7 +93,6 @@ class JobOutcome(Record):
     job_id: str
     outcome: Outcome
     to: str = ""
-    reason: str = ""
     lost_runs: int = 0
 
 

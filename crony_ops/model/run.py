@@ -6,11 +6,17 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
+from crony_ops.model.job import JobId
 from crony_ops.model.record import Record
 
 MAX_RERUNS = 3
+
+RunId = Annotated[
+    str, StringConstraints(pattern=r"^\d{8}T\d{6}Z-[smor]\d*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
+]
+"""Strict, for it names files on a node and comes out of etcd."""
 
 
 def run_stamp(tick: float) -> str:
@@ -64,8 +70,8 @@ class RunKind(StrEnum):
 class OpenRun(Record):
     """`/crony/open/<node_uuid>/<job_id>/<run_id>`: claimed or running, on whom, in which life."""
 
-    run_id: str
-    job_id: str
+    run_id: RunId
+    job_id: JobId
     tick: int
     kind: RunKind = RunKind.tick
     node: str
@@ -84,7 +90,7 @@ class QueuedRun(Record):
     partitioned node has surely ended the run that it repeats. ``node`` is a name, or empty.
     """
 
-    run_id: str
+    run_id: RunId
     tick: int
     reason: str
     rerun: int = 0

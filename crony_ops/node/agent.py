@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import BadSchedule, StoreError
+from crony_ops.model.job import JOB_ID
 from crony_ops.model.run import OpenRun, RunKind
 from crony_ops.node.claims import Claimant
 from crony_ops.node.duty import Duty
@@ -253,6 +254,9 @@ class Agent:
             self._duty.look_at(job_id)
 
     def _hold(self, job_id: str, key: str, value: bytes, revision: int) -> Holding | None:
+        if JOB_ID.fullmatch(job_id) is None:
+            log.error("%r is no job id: it is passed over", job_id)
+            return None
         try:
             holding = Holding.read(job_id, key, value, revision, self._keys, self._uuid)
         except (ValueError, BadSchedule) as error:

@@ -146,7 +146,12 @@ class Duty:
         if entry is None:
             holding.cursor, holding.cursor_revision = int(time.time()), 0
             return
-        tick = Cursor.from_json(entry.value).tick
+        try:
+            tick = Cursor.from_json(entry.value).tick
+        except ValueError:
+            raise StoreUnavailable(
+                endpoints=holding.cursor_key, reason="the cursor can't be read; the leader mends it"
+            ) from None
         claimed = min(self._high_water.get(holding.job_id, 0), int(time.time() + 1))
         holding.cursor = max(tick, claimed)
         holding.cursor_revision = entry.mod_revision

@@ -11,9 +11,19 @@ if [[ -n ${_CRONY_ENV-} ]]; then
 fi
 
 # The exit status, for an agent that is not this process's parent: it was restarted meanwhile.
+# The other traps make an end by signal an exit with its number: left alone, bash would run the EXIT
+# trap with the status of whatever command came before, often 0.
 if [[ -n ${_CRONY_JOURNAL_FD-} ]]; then
     # shellcheck disable=SC2064 # expanded now: the command may change these
     trap "echo '{\"left\":{\"attempt\":$CRONY_ATTEMPT,\"status\":'\$?'}}' >&$_CRONY_JOURNAL_FD" EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 131' QUIT
+    trap 'exit 138' USR1
+    trap 'exit 140' USR2
+    trap 'exit 141' PIPE
+    trap 'exit 142' ALRM
+    trap 'exit 143' TERM
     unset _CRONY_JOURNAL_FD
 fi
 

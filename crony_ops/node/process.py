@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PREAMBLE = Path(__file__).with_name("preamble.bash")
 
-_POLL = 0.02
+_FIRST_LOOK = 0.02
 
 
 @functools.cache
@@ -126,11 +126,14 @@ class Process:
             await self.ended
 
     async def _session_gone(self, number: signal.Signals | None = None) -> None:
-        """The kernel tells nobody that a session is empty: one has to look."""
+        """The kernel tells nobody that a session is empty: one has to look, ever less often (a
+        process in an uninterruptible wait outlives a KILL)."""
+        pause = _FIRST_LOOK
         while left := await asyncio.to_thread(_session, self.pid):
             if number is not None:
                 _signal(left, number)
-            await asyncio.sleep(_POLL)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
 
     @property
     def left_some_behind(self) -> bool:
@@ -139,6 +142,8 @@ class Process:
             os.killpg(self.pid, 0)
         except ProcessLookupError:
             return False
+        except PermissionError:  # all of them changed their user
+            return True
         return True
 
     def kill(self) -> None:

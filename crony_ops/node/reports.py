@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,9 +37,9 @@ class Report(Record):
 
 @dataclass(slots=True)
 class _Kept:
-    """The run keys of one job that etcd holds, as far as we know, oldest first."""
+    """The run keys of one job that etcd holds, as far as we know."""
 
-    ids: deque[str]
+    ids: set[str]
     ends: int = 0
 
 
@@ -99,11 +98,9 @@ class Reports:
         oldest = await self._too_many(record)
         extra: list[Op] = [delete(self._keys.run(record.job_id, run_id)) for run_id in oldest]
         result = await self._batcher.submit(end_once(self._keys, report, record, extra))
-        kept = self._kept[record.job_id]
-        for run_id in oldest:
-            kept.ids.remove(run_id)
-        if record.run_id not in kept.ids:
-            kept.ids.append(record.run_id)
+        kept = self._kept.setdefault(record.job_id, _Kept(set()))
+        kept.ids.difference_update(oldest)
+        kept.ids.add(record.run_id)
         if not result.succeeded:
             log.info("%s had no open run any more", record.run_id)
 
@@ -116,7 +113,7 @@ class Reports:
             listed = await self._etcd.range(prefix, keys_only=True)
             ids = (entry.key[len(prefix) :] for entry in listed.entries)
             at = record.run_id.partition("@")[2]
-            kept = _Kept(deque(run_id for run_id in ids if run_id.partition("@")[2] == at))
+            kept = _Kept({run_id for run_id in ids if run_id.partition("@")[2] == at})
             self._kept[record.job_id] = kept
         kept.ends += 1
         surplus = len(kept.ids) + 1 - self._keep

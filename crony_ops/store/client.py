@@ -214,6 +214,7 @@ class Etcd:
         starts: Mapping[str, int],
         deliver: Callable[[watch.Delivery], None],
         *,
+        cluster_id: int,
         silence: float,
     ) -> None:
         """Watch each prefix from its revision, in one stream, until it breaks: see watch.follow."""
@@ -225,7 +226,9 @@ class Etcd:
 
         stay, metadata = await self.call(settled, Repeat.READ)
         try:
-            await watch.follow(stay, metadata, starts, deliver, silence=silence)
+            await watch.follow(
+                stay, metadata, starts, deliver, cluster_id=cluster_id, silence=silence
+            )
         except watch.WatchBroken as broken:
             if broken.token_is_suspect:
                 self._login.forget(metadata)

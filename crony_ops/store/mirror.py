@@ -26,9 +26,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 3.0
 class Mirror:
     """Keeps every key of ``prefixes`` at hand, by one listing and one watch stream.
 
-    ``on_change`` is called with the changes of each message, in order, after the mirror has taken
-    them in. A listing made anew reports what it finds different, deletions included. So
-    ``on_change`` may skip states in between, and never misses where things stand.
+    ``on_change`` is called with the changes of each message, in order within a prefix, after the
+    mirror has taken them in. A listing made anew reports what it finds different, deletions
+    included. So ``on_change`` may skip states in between, and never misses where things stand.
 
     ``fresh_at`` is the time.monotonic() of the last proof that nothing stands between the mirror
     and etcd; 0.0 before the first. A stream without such a proof for ``stale_after`` seconds is
@@ -92,7 +92,9 @@ class Mirror:
                     must_list = False
                 complaint = ""
                 starts = {prefix: done + 1 for prefix, done in self._complete_to.items()}
-                await self._etcd.watch(starts, self._take, silence=self._stale_after)
+                await self._etcd.watch(
+                    starts, self._take, cluster_id=self.cluster_id, silence=self._stale_after
+                )
             except Compacted as error:
                 must_list = True
                 reason = str(error)

@@ -66,19 +66,21 @@ async def follow(
     starts: Mapping[str, int],
     deliver: Callable[[Delivery], None],
     *,
+    cluster_id: int,
     silence: float,
 ) -> None:
     """Deliver all that happens under each prefix from its start revision on; never returns.
 
     Asks for a sign of life every third of ``silence`` seconds. Raises WatchBroken when none came
-    for ``silence`` seconds, when the client has left the endpoint, and when the stream ends;
-    Compacted when etcd has not kept the history that far back.
+    for ``silence`` seconds, when the client has left the endpoint, when the stream ends, and when
+    the server is of another cluster or behind the start revisions; Compacted when etcd has not
+    kept the history that far back.
     """
     loop = asyncio.get_running_loop()
     requests: asyncio.Queue[Any] = asyncio.Queue()
     for prefix, revision in starts.items():
         requests.put_nowait(_create(prefix, revision))
-    stream = _Stream(deliver, deque(starts), loop.time())
+    stream = _Stream(deliver, deque(starts.items()), cluster_id, loop.time())
     timer: asyncio.TimerHandle
 
     def ask() -> None:
@@ -130,10 +132,15 @@ class _Stream:
     """What is known of an open stream: which watch id stands for which prefix."""
 
     def __init__(
-        self, deliver: Callable[[Delivery], None], unopened: deque[str], now: float
+        self,
+        deliver: Callable[[Delivery], None],
+        unopened: deque[tuple[str, int]],
+        cluster_id: int,
+        now: float,
     ) -> None:
         self._deliver = deliver
         self._unopened = unopened
+        self._cluster_id = cluster_id
         self._prefixes: dict[int, str] = {}
         self.asked_at = now
 
@@ -149,7 +156,14 @@ class _Stream:
             raise WatchBroken(reason, token_is_suspect=True)
         if response.created:
             # etcd answers create requests in their order; the ids are its own.
-            self._prefixes[response.watch_id] = self._unopened.popleft()
+            prefix, start = self._unopened.popleft()
+            self._prefixes[response.watch_id] = prefix
+            # etcd takes a start in its future without a word, and then leaves out all before it.
+            if (
+                response.header.cluster_id != self._cluster_id
+                or response.header.revision < start - 1
+            ):
+                raise WatchBroken("the server does not know all that was seen of the cluster")
             return
         if response.watch_id == _MANUAL_PROGRESS:
             # Its revision is no place to resume from: before 3.4.25 and 3.5.8 the answer

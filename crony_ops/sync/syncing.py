@@ -108,7 +108,8 @@ async def _sync_locked(
             etcd, keys, done.record, guards
         ):
             return done
-        if not (await etcd.txn(Txn((locked,), ()))).succeeded:
+        held = await etcd.get(locked.key)
+        if held is None or held.lease != locked.operand:
             raise SyncRefused(reason="the lock was lost on the way; run it again")
     raise SyncRefused(reason="the store keeps changing under it; run it again")
 

@@ -6,6 +6,15 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import median
+from typing import TYPE_CHECKING
+
+from crony_ops.model.cluster import Alert, Severity
+from crony_ops.store import Txn, mod_is, put
+
+if TYPE_CHECKING:
+    from crony_ops.model.node import Roster
+    from crony_ops.store.keys import Keys
+    from crony_ops.watcher.view import Seen
 
 LEADER = ""
 
@@ -46,3 +55,25 @@ def wrong_clocks(offsets: Mapping[str, float], tolerance: float) -> dict[str, fl
     return {
         node: offset - middle for node, offset in clocks.items() if abs(offset - middle) > tolerance
     }
+
+
+def note_clock(
+    roster: Seen[Roster], keys: Keys, offset: float | None, now: float
+) -> tuple[Txn, Alert | None]:
+    """A clock went wrong (``offset`` in seconds off the median), or is right again (None)."""
+    node = roster.value.node
+    changed = roster.value.model_copy(update={"clock_offset": offset})
+    ops = [put(roster.entry.key, changed.to_json())]
+    alert = None
+    if offset is not None:
+        alert = Alert(
+            id=f"clock.{node.name}.{node.incarnation:x}.{int(now)}",
+            cause="clock",
+            severity=Severity.warning,
+            title=f"the clock of {node.name} is wrong",
+            message=f"it is {offset:+.1f} s off the median; it gets no new jobs until then",
+            at=now,
+            node=node.uuid,
+        )
+        ops.append(put(keys.alert(alert.id), alert.to_json()))
+    return Txn((mod_is(roster.entry.key, roster.entry.mod_revision),), tuple(ops)), alert

@@ -27,6 +27,7 @@ from crony_ops.store import (
 )
 from crony_ops.store.keys import Keys
 from crony_ops.watcher.clocks import LEADER, ClockSamples, wrong_clocks
+from crony_ops.watcher.interest import Interest, interest_in
 from crony_ops.watcher.leadership import step_down, win_election
 from crony_ops.watcher.reconcile import Reconciler
 from crony_ops.watcher.view import View
@@ -48,7 +49,9 @@ class WatcherDaemon:
     def __init__(self, settings: WatcherSettings) -> None:
         self._settings = settings
         self._keys = Keys(settings.etcd.prefix)
-        self._look = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._look = True
+        self._held = False
         self._leadership = asyncio.Event()
         self._clocks = ClockSamples()
         self._seen_listings = 0
@@ -133,6 +136,7 @@ class WatcherDaemon:
                 log.debug("standing by")
             return
         log.info("leading since revision %d", term)
+        self._look = True
         try:
             await mirror.reached(self._keys.leader, term)
             await self._lead(etcd, mirror, keeper, term)
@@ -156,45 +160,58 @@ class WatcherDaemon:
             sender = group.create_task(batcher.run())
             try:
                 while not keeper.expired():
-                    self._look.clear()
                     wrong = wrong_clocks(self._clocks.offsets(), settings.clock_tolerance)
                     if LEADER in wrong:
-                        log.error("stepping down: this clock is %+.1f s off", -wrong[LEADER])
+                        log.error("stepping down: this clock is %+.1f s off", wrong[LEADER])
                         await step_down(etcd, keys, term)
                         await asyncio.sleep(settings.ttl)
                         return
-                    try:
-                        done = await reconciler.look(wrong)
-                    except TimeoutError:
-                        log.warning("the mirror lags behind; looking again")
-                        continue
-                    if done.refused:
-                        await asyncio.sleep(COALESCE)
-                        continue
-                    try:
-                        async with asyncio.timeout(settings.reconcile_every):
-                            await self._look.wait()
-                            await asyncio.sleep(COALESCE)
-                    except TimeoutError:
-                        pass
+                    await self._reconcile(reconciler, wrong)
             finally:
                 sender.cancel()
+
+    async def _reconcile(self, reconciler: Reconciler, wrong: dict[str, float]) -> None:
+        """One look, or only at the news if nothing else has changed; then wait for a reason."""
+        self._wake.clear()
+        if not self._look:
+            await reconciler.digest()
+            patience = self._settings.reconcile_every
+        else:
+            self._look = False
+            try:
+                done = await reconciler.look(wrong)
+            except TimeoutError:
+                log.warning("the mirror lags behind; looking again")
+                self._look = True
+                return
+            self._held = bool(done.placement.held)
+            if done.refused:
+                self._look = True
+                await asyncio.sleep(COALESCE)
+                return
+            patience = 1.0 if done.placement.unplaced else self._settings.reconcile_every
+        try:
+            async with asyncio.timeout(patience):
+                await self._wake.wait()
+        except TimeoutError:
+            self._look = True
+        else:
+            await asyncio.sleep(COALESCE)
 
     def _changed(self, changes: Sequence[Change]) -> None:
         keys = self._keys
         listed = self._mirror.listings != self._seen_listings
         self._seen_listings = self._mirror.listings
         for change in changes:
-            if change.key.startswith(keys.nodes):
-                if not listed:
-                    self._sample_clock(change)
-                if _only_renewed(change):
-                    continue
-            elif change.key == keys.leader:
+            if change.key.startswith(keys.nodes) and not listed:
+                self._sample_clock(change)
+            if change.key == keys.leader:
                 self._leadership.set()
-            elif change.key.startswith((keys.cursors, keys.opens)) and change.new is not None:
-                continue
-            self._look.set()
+            interest = interest_in(change, keys, holding_back=self._held)
+            if interest is Interest.LOOK:
+                self._look = True
+            if interest is not Interest.NONE:
+                self._wake.set()
 
     def _sample_clock(self, change: Change) -> None:
         """A renewal that is heard of live tells how the node's clock stands to ours."""
@@ -207,16 +224,6 @@ class WatcherDaemon:
         except ValueError:
             return  # the next look names it as unreadable
         self._clocks.add(uuid, node.renewed_at - time.time())
-
-
-def _only_renewed(change: Change) -> bool:
-    if change.old is None or change.new is None:
-        return False
-    try:
-        before, after = Node.from_json(change.old.value), Node.from_json(change.new.value)
-    except ValueError:
-        return False
-    return before.model_copy(update={"renewed_at": after.renewed_at}) == after
 
 
 async def _give_up(keeper: LeaseKeeper) -> None:

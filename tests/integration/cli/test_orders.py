@@ -12,7 +12,7 @@ import pytest
 from crony_ops.model.node import Cordon, Pause
 from crony_ops.model.run import Attempt, OpenRun, RunKind, RunRecord, RunState, once_run_id
 from crony_ops.model.spec import Cursor
-from crony_ops.store import Txn, create_is, delete, put
+from crony_ops.store import Mirror, Txn, create_is, delete, put
 
 if TYPE_CHECKING:
     from crony_ops.store import Entry, Etcd
@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 
 async def appears(etcd: Etcd, key: str) -> Entry:
-    async with asyncio.timeout(20):
-        while (entry := await etcd.get(key)) is None:
-            await asyncio.sleep(0.02)
+    put_there = asyncio.Event()
+    mirror = Mirror(etcd, (key,), on_change=lambda _: put_there.set())
+    async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+        following = group.create_task(mirror.run())
+        await put_there.wait()
+        following.cancel()
+    entry = mirror.get(key)
+    assert entry is not None
     return entry
 
 
@@ -112,7 +117,7 @@ async def test_waiting_ends_at_its_timeout(crony_ops: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
-        (("repot",), 2, "there is no job 'repot' (nearest: report)"),
+        (("repot",), 2, "there is no job 'repot' (nearest: report"),
         (("old-shell",), 1, "it has no node: db-1 is lost"),
         (("report", "--on", "web-2"), 1, "web-2 does not hold it: web-1 does"),
         (("report", "--on", "web-9"), 2, "there is no node 'web-9'"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -20,11 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from crony_ops.model.record import Record
     from crony_ops.store.keys import Keys
 
-# What a person waits for without noticing, on a machine that does nothing else; a test machine
-# that is busy with other tests gets twice that.
-_UNNOTICED = 0.7
+# On a machine at rest the libraries take some 0.35 s, and all of status stays below 0.7 s. On one
+# that is busy with other tests only the ratio is steady.
+_LIBRARIES = "asyncio, croniter, etcd3.etcdrpc, grpc.aio, pydantic, rich.console, rich.table, typer"
+_OVER_IMPORTS = 2.0
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ async def test_status_tells_of_every_part(crony_ops: CommandLine) -> None:
         "6 · 2 ok · 1 failing · 1 paused · 2 without a node · 1 running · next",
         "moved 1, failed 1",
         "3 in a row for 1 h",
-        "needs" if "needs" in out else "group etl",
+        "no node that is up is in group etl",
         "node db-1 is lost",
     ):
         assert words in out
@@ -94,7 +98,8 @@ async def test_a_lost_quorum_is_told_in_one_line_within_seconds(
     ended = await crony_ops("status", status=1)
     assert time.monotonic() - began < 8
     assert len(ended.err.splitlines()) == 1
-    assert "etcd has no quorum: 1 of 3 members answer: etcd-1" in ended.err
+    assert "Connection refused" in ended.err
+    assert "etcd has no quorum: 1 of 3 members answer: " in ended.err
 
 
 async def test_a_member_that_is_down_makes_the_cluster_unhealthy(
@@ -142,18 +147,34 @@ async def test_the_working_tree_is_compared_with_the_last_sync(
 async def test_status_of_a_thousand_jobs_comes_at_once(
     crony_ops: CommandLine, etcd: Etcd, keys: Keys, fleet: float
 ) -> None:
-    records = {}
+    records: dict[str, Record] = {}
     for number in range(1_000):
         each = spec(f"job-{number}", f"{number % 60} {number % 24} * * *", line=number + 1)
         records[keys.spec(f"job-{number}")] = each
         records[keys.job("u-web-1", f"job-{number}")] = assigned(each, fleet)
     await put_all(etcd, records)
-    took = []
+    took, worked, floor = [], [], []
     for _ in range(5):
-        began = time.perf_counter()
+        floor.append(_processor_time_of_imports())
+        began, before = time.perf_counter(), _children()
         ended = await crony_ops("status")
         took.append(time.perf_counter() - began)
+        worked.append(_children() - before)
         assert "1,006 · 1,002 ok" in ended.out
-    median = statistics.median(took)
-    print(f"status of 1,000 jobs: median {median:.2f} s of {len(took)}")  # noqa: T201
-    assert median < 2 * _UNNOTICED
+    print(  # noqa: T201
+        f"status of 1,000 jobs: median {statistics.median(took):.2f} s; processor time "
+        f"{min(worked):.2f} s, {min(worked) / min(floor):.2f} × its libraries' {min(floor):.2f} s"
+    )
+    assert min(worked) < _OVER_IMPORTS * min(floor)
+
+
+def _processor_time_of_imports() -> float:
+    before = _children()
+    subprocess.run([sys.executable, "-c", f"import {_LIBRARIES}"], check=True)
+    return _children() - before
+
+
+def _children() -> float:
+    """Processor seconds of the child processes that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import resource
 import signal
 import sys
@@ -357,6 +358,48 @@ async def test_a_run_that_ended_without_its_agent_tells_its_true_end(
     assert run is not None
     outcome = await run.perform()
     assert (outcome.state, outcome.attempts[0].exit_code) == (RunState.failed, 5)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "true",
+        "exit 6",
+        "echo ${NOT_SET}",
+        "if",
+        "no-such-command",
+        "f() { false; }; f; echo never",
+        "(exit 4) | cat",
+        "kill -TERM $$; sleep 5",
+        "true; kill -HUP $$",
+        "sh -c 'kill -KILL $$'",
+        "trap 'exit 8' EXIT",
+        "exec sh -c 'exit 9'",
+    ],
+)
+async def test_the_status_that_a_run_leaves_is_the_one_that_its_parent_sees(
+    folder: RunFolder, command: str
+) -> None:
+    attempt = (await perform(folder, command)).attempts[0]
+    seen = attempt.exit_code if attempt.signal is None else 128 + attempt.signal
+    left = re.search(r'"status":(\d+)', folder.files("j", "r").journal.read_text())
+    # Bash reports an error of syntax before any trap of its own: such a run left nothing.
+    assert (left is None and command == "if") or (left is not None and int(left[1]) == seen)
+
+
+@pytest.mark.parametrize("prefix", _HIDING)
+async def test_a_run_that_was_terminated_without_its_agent_is_no_success(
+    folder: RunFolder, tmp_path: Path, prefix: str
+) -> None:
+    command = f"{prefix}echo $$ >{tmp_path}/pid; sleep 30; echo never"
+    await killed_agent(tmp_path / "runs", command, dies=False, ready=tmp_path / "pid")
+    os.killpg(os.getpgid(pid_in(tmp_path / "pid")), signal.SIGTERM)
+    journal = folder.files("j", "r").journal
+    await until(lambda: b'"left"' in journal.read_bytes())
+    run = adopt(folder)
+    assert run is not None
+    outcome = await run.perform()
+    assert (outcome.state, outcome.attempts[0].signal) == (RunState.failed, signal.SIGTERM)
 
 
 async def test_a_run_that_was_killed_without_its_agent_is_lost(

@@ -65,6 +65,6 @@ async def until(condition: Callable[[], bool], timeout: float = 20.0) -> float:
     """Wait until it holds; how many seconds that took."""
     began = time.monotonic()
     async with asyncio.timeout(timeout):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 (a condition has no event to wait for)
             await asyncio.sleep(0.02)
     return time.monotonic() - began

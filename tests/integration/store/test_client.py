@@ -259,9 +259,13 @@ async def test_a_full_disk_is_refused_and_shown(binary: Path, tmp_path: Path) ->
     try:
         server.start()
         async with Etcd(EtcdSettings(endpoints=(server.endpoint,))) as etcd:
-            with pytest.raises(StoreRefused, match="space exceeded"):
+
+            async def fill() -> None:
                 for number in range(100):
                     await etcd.put(f"/fill/{number}", b"x" * 50_000)
+
+            with pytest.raises(StoreRefused, match="space exceeded"):
+                await fill()
             (member,) = await etcd.members()
             assert "NOSPACE" in member.alarms
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ async def test_the_deadline_never_promises_more_than_etcd_does(etcd: Etcd) -> No
 
     async with running(keeper.run(note)):
         await until(lambda: len(renewals) == 3)
-    gaps = [b - a for a, b in zip(renewals, renewals[1:], strict=False)]
+    gaps = [b - a for a, b in itertools.pairwise(renewals)]
     assert all(0.7 < gap < 1.4 for gap in gaps)
 
 

@@ -14,6 +14,7 @@ from crony_ops.errors import SyncRefused
 from crony_ops.model.cluster import SyncRecord
 from crony_ops.model.node import Pause
 from crony_ops.model.spec import Spec
+from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.txn import Txn
 from crony_ops.sync.lock import SyncLock, under_lock
 from crony_ops.sync.plan import make_plan
@@ -22,8 +23,8 @@ from crony_ops.sync.syncing import Synced, Wish, sync
 from tests.integration.sync.folder import Repository
 
 if TYPE_CHECKING:
-    from crony_ops.store import Etcd
     from crony_ops.store.keys import Keys
+    from tests.etcd_server import EtcdServer
 
 
 def wish(
@@ -251,6 +252,29 @@ async def test_a_removal_that_is_cleared_away_meanwhile_does_not_stop_the_job_co
     done = await sync(etcd, keys, wish(repository))
     assert counts(done) == (1, 0, 0, 0)
     assert await stored_ids(etcd, keys) == {"one"}
+
+
+async def test_a_sync_goes_on_through_a_restart_of_etcd(
+    etcd_server: EtcdServer, keys: Keys, repository: Repository
+) -> None:
+    repository.write_many(files=20, jobs_each=126)
+    settings = EtcdSettings(endpoints=(etcd_server.endpoint,), prefix=keys.root)
+    async with Etcd(settings) as etcd:
+        real, requests = etcd.txn, itertools.count()
+
+        async def txn_and_restart(txn: Txn) -> object:
+            sent = asyncio.create_task(real(txn))
+            if len(txn.then) > 100 and next(requests) == 5:
+                await asyncio.sleep(0)
+                await asyncio.to_thread(etcd_server.restart)
+            return await sent
+
+        etcd.txn = txn_and_restart  # type: ignore[assignment,method-assign]
+        done = await sync(etcd, keys, wish(repository))
+        assert counts(done) == (2520, 0, 0, 0)
+        assert await etcd.count(keys.specs) == 2520
+        stored = await read_stored(etcd, keys)
+        assert stored.last == done.record
 
 
 async def test_a_commit_that_is_behind_is_refused_unless_forced(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from pydantic import BaseModel
 
 from crony_ops.catalog import load_catalog
 from crony_ops.catalog.job_file import read_job_file
 from crony_ops.catalog.timing import Intervals
 from crony_ops.catalog.yaml_tree import read_tree
 from crony_ops.model.job import HttpAction, Job, Misfire, Notify, Retries, RunOn, Success
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 ROOT = Path(__file__).parents[3]
 FILES = sorted((ROOT / "jobs").glob("*.yaml"))

@@ -1,0 +1,64 @@
+"""Cursors that the leader has to set: missing ones, and those of a pause whose time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from crony_ops.model.spec import Cursor
+from crony_ops.store import Op, Txn, delete, mod_is, put
+from crony_ops.watcher.moves import tick_of
+from crony_ops.watcher.order import Order
+
+if TYPE_CHECKING:
+    from crony_ops.store import Entry
+    from crony_ops.watcher.view import View
+
+
+def start_cursor(assignment: Entry, key: str, unreadable: Entry | None, now: float) -> Txn:
+    """An assigned job whose cursor is missing, or can't be read, starts from now."""
+    return Txn(
+        (
+            mod_is(key, unreadable.mod_revision if unreadable else 0),
+            mod_is(assignment.key, assignment.mod_revision),
+        ),
+        (put(key, Cursor(tick=int(now)).to_json()),),
+    )
+
+
+def end_pause(pause: Entry, cursors: Sequence[Entry], now: float) -> Txn:
+    """A pause whose time is over. As with every resumption, nothing of the time before fires."""
+    when = [mod_is(entry.key, entry.mod_revision) for entry in (pause, *cursors)]
+    then: list[Op] = [delete(pause.key)]
+    then += [
+        put(entry.key, Cursor(tick=max(int(now), tick_of(entry) or 0)).to_json())
+        for entry in cursors
+    ]
+    return Txn(tuple(when), tuple(then))
+
+
+def missing(view: View, assigned: Mapping[str, Mapping[str, int]], now: float) -> Iterable[Order]:
+    for job_id, homes in assigned.items():
+        want = view.wants.get(job_id)
+        if want is None:
+            continue
+        for node in homes:
+            at = node if want.value.run_on.every else ""
+            tail = f"{job_id}/{at}" if at else job_id
+            given = view.given.entry(f"{node}/{job_id}")
+            if given is not None and view.cursors.get(tail) is None:
+                found = view.cursors.entry(tail)
+                yield Order(start_cursor(given, view.keys.cursor(job_id, at), found, now))
+
+
+def ended_pauses(view: View, now: float) -> Iterable[Order]:
+    prefix = view.keys.cursors
+    for job_id, seen in view.pauses.items():
+        until = seen.value.until
+        if until is not None and until <= now and not seen.value.removal:
+            cursors = [
+                entry
+                for key, entry in view.mirror.prefix(prefix).items()
+                if key[len(prefix) :].partition("/")[0] == job_id
+            ]
+            yield Order(end_pause(seen.entry, cursors, now))
