@@ -96,3 +96,11 @@ class SyncRefused(CronyError):
     """A sync that must not go on. Whatever it wrote before stands, and the next one goes on there."""
 
     message = "no sync: {reason}"
+
+
+class ClusterInUse(CronyError):
+    message = "{path} is in use by a local cluster (pid {pid}): stop that one, or use another folder"
+
+
+class LocalClusterFailed(CronyError):
+    message = "the local cluster: {reason}"

@@ -168,6 +168,9 @@ class EtcdServer:
     def freeze(self) -> None:
         """Stop it in its tracks: its connections stay open, and nobody answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        # Its threads stop one by one, and each of them might still answer.
+        while any(_state(task) not in "TtZX" for task in Path(f"/proc/{self.pid}/task").iterdir()):
+            time.sleep(0.001)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -200,6 +203,13 @@ class EtcdServer:
                 return bool(json.load(answer)["health"] == "true")
         except (OSError, urllib.error.URLError, ValueError):
             return False
+
+
+def _state(task: Path) -> str:
+    try:
+        return (task / "stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 class AddressInUseError(RuntimeError):

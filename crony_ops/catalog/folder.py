@@ -122,7 +122,7 @@ class _Gathering:
                         f"jobs.{job_id}",
                         f"the id `{job_id}` is taken already, at {first}",
                         "give one of the two another id",
-                        text=read.line(line),
+                        text=read.lines[line - 1],
                     )
                 )
 

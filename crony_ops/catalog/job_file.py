@@ -41,7 +41,7 @@ class WrittenJob(NamedTuple):
     column: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobFile:
     """``places`` holds the line and column of every id in the file, also of jobs that are not
     sound; ``problems`` are errors and warnings, in no order."""
@@ -51,9 +51,9 @@ class JobFile:
     problems: tuple[Problem, ...] = ()
     text: str = ""
 
-    def line(self, number: int) -> str:
-        """The text of a line, counted from 1."""
-        return split_lines(self.text)[number - 1]
+    @cached_property
+    def lines(self) -> list[str]:
+        return split_lines(self.text)
 
 
 def read_job_file(

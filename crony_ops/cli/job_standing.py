@@ -55,7 +55,7 @@ def why_no_node(view: ClusterView, job_id: str, now: float) -> str:
     if view.alive.intersection(nodes):
         return ""
     spec = view.specs[job_id]
-    return _on_lost_node(view, job_id, spec, nodes[0], now) if nodes else _nowhere(view, spec)
+    return _on_lost_node(view, spec, nodes[0], now) if nodes else _nowhere(view, spec)
 
 
 def _state(view: ClusterView, job_id: str, now: float) -> tuple[State, str]:
@@ -74,7 +74,7 @@ def _state(view: ClusterView, job_id: str, now: float) -> tuple[State, str]:
     return State.ok, ""
 
 
-def _on_lost_node(view: ClusterView, job_id: str, spec: Spec, node: str, now: float) -> str:
+def _on_lost_node(view: ClusterView, spec: Spec, node: str, now: float) -> str:
     name = view.name_of(node)
     roster = view.rosters.get(node)
     lost = f"{name} is lost"
@@ -86,18 +86,6 @@ def _on_lost_node(view: ClusterView, job_id: str, spec: Spec, node: str, now: fl
         return f"{lost}, and the job is pinned to it"
     if spec.job.run_on.every:
         return f"{lost}, and no other node is meant"
-    outcome = next(
-        (
-            outcome
-            for (uuid, _), outcomes in view.outcomes.items()
-            if uuid == node
-            for outcome in outcomes
-            if outcome.job_id == job_id and outcome.reason
-        ),
-        None,
-    )
-    if outcome is not None:
-        return f"{lost}: {outcome.reason}"
     if not spec.job.movable:
         return f"{lost}: a shell job that names no preset stays with its node"
     return f"{lost}, and the watcher is about to move the job"

@@ -45,6 +45,7 @@ COMMANDS: dict[str, Entry] = {
     "uncordon": Entry("cordon", "uncordon", "Let a node have jobs again."),
     "run": Entry("run", "run", "Run a job now, once."),
     "jobs": Entry("jobs", "jobs", "List the jobs, or tell all about one."),
+    "up": Entry("up", "up", "Run a whole cluster on this machine, for trying out."),
     "schema": Entry("schema", "schema", "Print the JSON Schema of a job file."),
 }
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,13 +97,16 @@ def progress(words: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def table(*headers: str, rows: Iterable[Iterable[Any]], right: Iterable[str] = ()) -> Table:
-    """Columns without lines around them; those named in ``right`` are set flush right."""
+    """Columns without lines around them; those named in ``right`` are set flush right.
+
+    A cell is a rich Text, or shown as its ``str``.
+    """
     made = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     numeric = set(right)
     for header in headers:
         made.add_column(header, justify="right" if header in numeric else "left")
     for row in rows:
-        made.add_row(*(cell if hasattr(cell, "__rich__") else str(cell) for cell in row))
+        made.add_row(*(cell if isinstance(cell, Text) else str(cell) for cell in row))
     return made
 
 

@@ -263,7 +263,7 @@ def _failover(view: ClusterView, failover: Failover) -> FailoverCounts:
         moved=sum(o.outcome is Outcome.moved for o in outcomes) if counting else failover.moved,
         failed=sum(o.outcome.failed for o in outcomes) if counting else failover.failed,
         bound=sum(o.outcome is Outcome.bound for o in outcomes) if counting else failover.bound,
-        lost_runs=failover.lost_runs,
+        lost_runs=sum(o.lost_runs for o in outcomes) if counting else failover.lost_runs,
     )
 
 

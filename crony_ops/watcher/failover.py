@@ -114,12 +114,14 @@ def upkeep(
             continue
         known = seen is not None and seen.value.lost_at is None
         if seen is None or not known or not same_but_renewal(seen.value.node, node):
-            yield Order(note_node(view.keys, node, view.rosters.entry(uuid), now))
+            txn = note_node(view.keys, node, view.rosters.entry(uuid), now)
+            yield Order(txn, note=f"node {node.name} is up (incarnation {node.incarnation:x})")
         elif (uuid in wrong_clocks) != (seen.value.clock_offset is not None):
             yield Order(*note_clock(seen, view.keys, wrong_clocks.get(uuid), now))
     for uuid, seen in rosters.items():
         if uuid not in alive and seen.value.lost_at is None:
-            yield Order(declare_lost(view.keys, seen, now))
+            txn = declare_lost(view.keys, seen, now)
+            yield Order(txn, note=f"node {seen.value.node.name} is lost")
 
 
 def is_open(seen: Seen[Failover | JobOutcome] | None) -> bool:

@@ -218,7 +218,8 @@ class Moves:
         at = f"/{step.target}" if wanted.job.run_on.every else ""
         leaves_dead = step.source not in self.alive and step.source != step.target
         return Order(
-            step_order(
+            note=self._in_words(step),
+            txn=step_order(
                 view.keys,
                 step,
                 now=self.now,
@@ -228,8 +229,16 @@ class Moves:
                 cursor=view.cursors.entry(f"{step.job_id}{at}"),
                 loss=self._loss(step.source, step.job_id) if step.source and leaves_dead else None,
                 fence_delay=self.fence_delay,
-            )
+            ),
         )
+
+    def _in_words(self, step: Step) -> str:
+        source, target = (
+            self.view.node_name(uuid) if uuid else "no node" for uuid in (step.source, step.target)
+        )
+        if step.source == step.target:
+            return f"{step.job_id} is changed on {source}"
+        return f"{step.job_id} goes from {source} to {target}"
 
     def _loss(self, node: str, job_id: str) -> Loss:
         roster = self.view.rosters.get(node)

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 class Order:
     """A transaction that compares what it was decided on, and the alert that it creates.
 
-    The leader's own fence is not in it: that guards the batch that carries it.
+    The leader's own fence is not in it: that guards the batch that carries it. ``note`` goes into
+    the log once the order is carried out.
     """
 
     txn: Txn
     alert: Alert | None = None
+    note: str = ""
 
     @property
     def written(self) -> set[str]:

@@ -150,16 +150,15 @@ class Reconciler:
             else:
                 look.applied += 1
                 written += [(key, result.revision) for key in order.written]
+                if order.note:
+                    log.info(order.note)
                 if order.alert is not None:
-                    _log_alert(order)
+                    log.warning(
+                        "alert %s: %s: %s", order.alert.id, order.alert.title, order.alert.message
+                    )
         if failure is not None:
             raise failure
         async with asyncio.timeout(self._settings.ttl):
             for key, revision in written:
                 if self._view.mirrors(key):
                     await self._view.mirror.reached(key, revision)
-
-
-def _log_alert(order: Order) -> None:
-    assert order.alert is not None
-    log.warning("alert %s: %s: %s", order.alert.id, order.alert.title, order.alert.message)

@@ -126,7 +126,7 @@ def example_fleet(keys: Keys, now: float) -> dict[str, Record]:
             job_id="warm-cache", outcome=Outcome.moved, to="u-web-2"
         ),
         keys.failover_job("u-db-1", LOST_LIFE, "old-shell"): JobOutcome(
-            job_id="old-shell", outcome=Outcome.stranded, reason="a shell job without presets"
+            job_id="old-shell", outcome=Outcome.stranded
         ),
         keys.pause("resting"): Pause(who="bob@ops", at=now - 600, why="holidays"),
         keys.health("db-backup"): Health(

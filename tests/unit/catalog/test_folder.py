@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +60,15 @@ def test_a_job_in_two_files_names_both_places(folder: Path) -> None:
         f"jobs/{name}.yaml:2:3: jobs.backup: {taken}; give one of the two another id"
         for name in ("b", "c")
     ]
+
+
+def test_a_file_copied_whole_is_told_without_delay(folder: Path) -> None:
+    ids = [f"job-{number}" for number in range(5_000)]
+    write(folder, "a.yaml", *ids)
+    write(folder, "b.yaml", *ids)
+    started = time.monotonic()
+    assert len(load_catalog(folder).problems) == 5_000
+    assert time.monotonic() - started < 20
 
 
 def test_a_duplicate_is_found_although_the_first_is_broken(folder: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
 import yaml
+from rich.console import Console
+from rich.text import Text
 
 from crony_ops.cli.output import Output, console, progress, show, span, table
 
@@ -37,6 +40,13 @@ def test_what_goes_into_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str])
     heads, row = capsys.readouterr().out.splitlines()
     assert heads.split() == ["NAME", "JOBS"]
     assert row.split() == ["x" * 300, "7"]
+
+
+def test_a_cell_keeps_its_colour() -> None:
+    out = io.StringIO()
+    made = table("STATE", rows=[(Text("lost", style="red"),)])
+    Console(file=out, force_terminal=True, color_system="standard").print(made)
+    assert "\x1b[31mlost" in out.getvalue()
 
 
 def test_there_is_no_bar_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

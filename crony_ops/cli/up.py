@@ -1,0 +1,152 @@
+"""`crony-ops up`: a whole cluster on this machine, for trying out, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from crony_ops.catalog import load_catalog, read_provenance
+from crony_ops.catalog.presets import find_presets
+from crony_ops.cli.cluster_view import read_cluster
+from crony_ops.cli.output import console
+from crony_ops.cli.status_document import StatusDocument, status_document
+from crony_ops.cli.status_text import print_status
+from crony_ops.cli.validate import print_problems
+from crony_ops.errors import InvalidInput, StoreError
+from crony_ops.local.cluster import LocalCluster
+
+if TYPE_CHECKING:
+    from crony_ops.catalog import Catalog
+
+_LOOK_EVERY = 1.0
+# Where the shipped jobs look for etcd.
+_USUAL_PORTS = (2379, 2380)
+
+
+def up(
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=50, help="how many agents")] = 3,
+    watchers: Annotated[int, typer.Option("--watchers", min=1, max=9, help="how many")] = 1,
+    jobs: Annotated[
+        Path, typer.Option("--jobs", metavar="FOLDER", help="the folder of the job files")
+    ] = Path("jobs"),
+    data_dir: Annotated[
+        Path, typer.Option("--data-dir", metavar="FOLDER", help="what it keeps, and its logs")
+    ] = Path(".crony"),
+) -> None:
+    """Run a whole cluster on this machine: etcd, watchers and agents, with the jobs of a folder.
+
+    It ends with Ctrl-C, and nothing of it stays behind; started again, it goes on where it was.
+    Meanwhile the other commands find it from this folder without any flag.
+    """
+    catalog = _load(jobs)
+    presets = find_presets(jobs.absolute(), read_provenance([jobs]).root)
+    cluster = LocalCluster(
+        data_dir, nodes=nodes, watchers=watchers, presets_dir=presets, ports=_USUAL_PORTS
+    )
+    asyncio.run(_until_signalled(cluster, catalog))
+
+
+def _load(jobs: Path) -> Catalog:
+    """Raises InvalidInput, with every mistake shown before: nothing is started then."""
+    catalog = load_catalog(jobs)
+    if catalog.problems:
+        print_problems(catalog.problems, console(stderr=True))
+        raise InvalidInput(reason=f"{jobs} has mistakes: mend them first")
+    return catalog
+
+
+async def _until_signalled(cluster: LocalCluster, catalog: Catalog) -> None:
+    life = asyncio.create_task(_live(cluster, catalog))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, life.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await life
+    console().print("stopped")
+
+
+async def _live(cluster: LocalCluster, catalog: Catalog) -> None:
+    screen = console()
+    screen.print(f"starting etcd, watchers and nodes in {cluster.folder.path}")
+    async with cluster:
+        endpoint = cluster.settings.addresses[0]
+        synced = await cluster.sync(catalog)
+        screen.print(
+            f"up: etcd on {endpoint}, {len(cluster.watchers)} watchers, {len(cluster.nodes)} nodes,"
+            f" {synced.record.jobs} jobs ({len(synced.plan.added)} added,"
+            f" {len(synced.plan.changed)} changed, {len(synced.plan.removed)} removed);"
+            f" logs in {cluster.folder.path / 'log'}; Ctrl-C stops it",
+            soft_wrap=True,
+        )
+        try:
+            if screen.is_terminal:
+                await _show_live(cluster, screen)
+            else:
+                await _tell_changes(cluster, screen)
+        finally:
+            screen.print("stopping")
+
+
+async def _show_live(cluster: LocalCluster, screen: Console) -> None:
+    with Live(console=screen, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(await _sheet(cluster, screen), refresh=True)
+            await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _sheet(cluster: LocalCluster, screen: Console) -> Text | Group:
+    try:
+        document = await _look(cluster)
+    except StoreError as error:
+        return Text(str(error), "red")
+    paper = Console(
+        file=io.StringIO(),
+        width=screen.width,
+        force_terminal=True,
+        color_system=screen.color_system,  # type: ignore[arg-type]
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    with paper.capture() as captured:
+        print_status(paper, document)
+    return Group(Text(), Text.from_ansi(captured.get()))
+
+
+async def _tell_changes(cluster: LocalCluster, screen: Console) -> None:
+    """A line whenever how it stands has changed."""
+    told = ""
+    while True:
+        try:
+            words = _in_a_line(await _look(cluster))
+        except StoreError as error:
+            words = str(error)
+        if words != told:
+            screen.print(f"{time.strftime('%H:%M:%S')}  {words}", soft_wrap=True)
+            told = words
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+async def _look(cluster: LocalCluster) -> StatusDocument:
+    async with asyncio.TaskGroup() as group:
+        members = group.create_task(cluster.store.members())
+        view = group.create_task(read_cluster(cluster.store, cluster.keys))
+    return status_document(view.result(), members.result(), None, time.time())
+
+
+def _in_a_line(document: StatusDocument) -> str:
+    jobs, nodes = document.jobs, ", ".join(f"{n.name} {n.state}" for n in document.nodes)
+    parts = [f"{document.watcher.leader or 'nobody'} leads", nodes, f"{jobs.ok} of {jobs.total} ok"]
+    parts += [f"{f.job} fails: {f.reason}" for f in document.failing]
+    parts += [f"{u.job} has no node: {u.reason}" for u in document.unassigned]
+    return " · ".join(parts)

