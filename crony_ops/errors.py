@@ -93,7 +93,7 @@ class LeadershipLost(CronyError):
 
 
 class SyncRefused(CronyError):
-    """A sync that must not go on. Whatever it wrote before stands, and the next one goes on there."""
+    """A sync that must not go on. What it wrote before stands, and the next one goes on there."""
 
     message = "no sync: {reason}"
 

@@ -28,7 +28,7 @@ from crony_ops.store import (
 from tests.integration.store.conftest import running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Iterable
 
     from tests.etcd_server import EtcdServer
 
@@ -45,6 +45,11 @@ class CountingEtcd(Etcd):
 
 async def outcomes(batcher: Batcher, txns: Iterable[Txn]) -> list[TxnResult | BaseException]:
     return await asyncio.gather(*map(batcher.submit, txns), return_exceptions=True)
+
+
+async def outcome_of(request: Awaitable[object]) -> type[BaseException] | None:
+    (result,) = await asyncio.gather(request, return_exceptions=True)
+    return type(result) if isinstance(result, BaseException) else None
 
 
 async def test_each_is_told_its_own_outcome_in_few_requests(store_settings: EtcdSettings) -> None:
@@ -197,6 +202,10 @@ async def test_unanswered_and_unsent_are_told_apart(server: EtcdServer) -> None:
                 await etcd.get("/k")
             assert all(isinstance(r, StoreUnavailable) for r in await outcomes(batcher, txns))
             server.start()
+            # gRPC may be waiting up to 3 s before it tries to connect again.
+            async with asyncio.timeout(10):
+                while await outcome_of(etcd.get("/k")) is StoreUnavailable:
+                    pass
             assert all(isinstance(r, TxnResult) for r in await outcomes(batcher, txns))
 
 

@@ -88,7 +88,7 @@ async def test_a_lease_lives_through_a_frozen_member(cluster: EtcdCluster) -> No
         await etcd.put("/n", b"", lease=lease)
         async with running(keeper.run()):
             cluster.servers[0].freeze()
-            for _ in range(40):
+            for _ in range(32):
                 await asyncio.sleep(0.2)
                 assert not keeper.expired()
         assert await etcd.get("/n") is not None
