@@ -68,7 +68,7 @@ _START = yaml.Mark("", 0, 0, 0, None, 0)
 NOTHING = Tree(ScalarNode(_NULL, "", _START, _START), None, ())
 
 
-class _Overgrown(Exception):  # noqa: N818 - never leaves this module
+class _Overgrown(Exception):
     def __init__(self, node: Node, what: str, mend: str) -> None:
         super().__init__(what)
         mark = node.start_mark

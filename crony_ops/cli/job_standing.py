@@ -79,7 +79,7 @@ def _on_lost_node(view: ClusterView, spec: Spec, node: str, now: float) -> str:
     roster = view.rosters.get(node)
     lost = f"{name} is lost"
     if roster is not None and roster.lost_at is not None:
-        lost = f"{name} is lost since {span(now - roster.lost_at)}"
+        lost = f"{name} was lost {span(now - roster.lost_at)} ago"
     if view.leader is None:
         return f"{lost}, and no watcher leads"
     if spec.job.run_on.node is not None:
@@ -93,18 +93,18 @@ def _on_lost_node(view: ClusterView, spec: Spec, node: str, now: float) -> str:
 
 def _nowhere(view: ClusterView, spec: Spec) -> str:
     run_on = spec.job.run_on
-    fit = any(
-        uuid not in view.cordons and matches(run_on, node) and node.offers(spec.preset_sums)
-        for uuid, node in view.nodes.items()
+    fleet = Fleet(
+        alive={uuid: view.nodes.get(uuid) for uuid in view.alive},
+        known={uuid: roster.node for uuid, roster in view.rosters.items()},
+        cordoned=frozenset(view.cordons),
+        skewed=frozenset(u for u, r in view.rosters.items() if r.clock_offset is not None),
     )
-    if not fit:
-        fleet = Fleet(
-            alive={uuid: view.nodes.get(uuid) for uuid in view.alive},
-            known={uuid: roster.node for uuid, roster in view.rosters.items()},
-            cordoned=frozenset(view.cordons),
-        )
+    unfit = fleet.cordoned | fleet.skewed
+    if not any(
+        uuid not in unfit and matches(run_on, node) and node.offers(spec.preset_sums)
+        for uuid, node in view.nodes.items()
+    ):
         return reason_unplaced(run_on, spec.preset_sums, fleet)
     if view.leader is None:
         return "no watcher leads: nobody gives it a node"
-    # The watcher alone has the clocks' history, so a node whose clock is wrong looks fit from here.
-    return "a node would do: the watcher has not placed it yet, or doubts that node's clock"
+    return "a node would do, but the watcher has not placed it yet"

@@ -70,7 +70,8 @@ class FailoverCounts:
 @dataclass(frozen=True, slots=True)
 class NodePart:
     """``state`` is up, cordoned, unreadable or lost. ``seen_at`` is by the node's own clock; for a
-    lost node, by the leader's. ``failover`` is that of the node's last loss, if it is lost."""
+    lost node, by the leader's. ``clock_offset``: seconds that its clock is wrong,
+    if that is too much. ``failover`` is that of the node's last loss, if it is lost."""
 
     name: str
     uuid: str
@@ -84,6 +85,7 @@ class NodePart:
     presets: tuple[str, ...]
     not_ready: tuple[NotReady, ...]
     why: str
+    clock_offset: float | None
     lost_at: float | None
     failover: FailoverCounts | None
 
@@ -247,6 +249,7 @@ def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
         + (f": {cordon.why}" if cordon.why else "")
         if cordon
         else "",
+        clock_offset=roster.clock_offset if roster else None,
         lost_at=roster.lost_at if roster and state == "lost" else None,
         failover=_failover(view, last) if last and state == "lost" else None,
     )

@@ -169,6 +169,8 @@ def _presets(node: NodePart, now: float) -> str:
     ready = ", ".join(node.presets)
     failed = "; ".join(f"{p.preset}: {p.reason}, {span(now - p.at)} ago" for p in node.not_ready)
     parts = [ready, f"({failed})" if failed else "", f"[{node.why}]" if node.why else ""]
+    if node.clock_offset is not None:
+        parts.append(f"[its clock is {node.clock_offset:+.1f} s off]")
     return "  ".join(part for part in parts if part) or "-"
 
 

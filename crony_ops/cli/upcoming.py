@@ -28,7 +28,7 @@ def upcoming(jobs: Mapping[str, Job], now: float) -> Iterator[Firing]:
 
     Raises BadSchedule for a job whose schedule is none.
     """
-    schedules = {job_id: _schedule(job_id, job) for job_id, job in jobs.items()}
+    schedules = _schedules(jobs)
     offsets = {job_id: splay_offset(job_id, job.splay) for job_id, job in jobs.items()}
     heap = [
         _after(schedule, job_id, int(now) - offsets[job_id], offsets[job_id])
@@ -42,8 +42,18 @@ def upcoming(jobs: Mapping[str, Job], now: float) -> Iterator[Firing]:
         heapq.heapreplace(heap, _after(schedules[job_id], job_id, firing.tick, offsets[job_id]))
 
 
-def _schedule(job_id: str, job: Job) -> Schedule:
-    return parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id)
+def _schedules(jobs: Mapping[str, Job]) -> dict[str, Schedule]:
+    """Jobs that are written alike share a schedule: reading one is most of the work here."""
+    read: dict[tuple[str, str, str], Schedule] = {}
+    schedules = {}
+    for job_id, job in jobs.items():
+        # The id has a say where there is an H. A few more words have one, and are read for nothing.
+        hashed_by = job_id if "h" in job.schedule.lower() else ""
+        written = (job.schedule, job.timezone, hashed_by)
+        if written not in read:
+            read[written] = parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id)
+        schedules[job_id] = read[written]
+    return schedules
 
 
 def _after(schedule: Schedule, job_id: str, tick: int, offset: int) -> Firing:

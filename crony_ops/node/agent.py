@@ -243,7 +243,18 @@ class Agent:
             for prefix in (keys.onces, keys.queue, keys.pauses):
                 if change.key.startswith(prefix):
                     job_id = change.key[len(prefix) :].partition("/")[0]
+                    if prefix == keys.queue:
+                        self._queue_changed(job_id, change)
                     self._job_changed(job_id, resumed=prefix == keys.pauses and change.new is None)
+
+    def _queue_changed(self, job_id: str, change: Change) -> None:
+        queue = self._duty.queues.setdefault(job_id, set())
+        if change.new is not None:
+            queue.add(change.key)
+            return
+        queue.discard(change.key)
+        if not queue:
+            del self._duty.queues[job_id]
 
     def _assignment_changed(self, change: Change) -> None:
         job_id = change.key[len(self._keys.jobs_of(self._uuid)) :]

@@ -39,7 +39,10 @@ REFUSED_RETRY = 5.0
 
 
 class Duty:
-    """``claimant`` gives who we are while we hold our lease, and None while we don't."""
+    """``claimant`` gives who we are while we hold our lease, and None while we don't.
+
+    ``queues``: the keys of what is queued, by job; kept, like ``holdings``, by whoever watches.
+    """
 
     def __init__(
         self,
@@ -66,6 +69,7 @@ class Duty:
         self._high_water = journal.high_water()
         self._stopped = False
         self.holdings: dict[str, Holding] = {}
+        self.queues: dict[str, set[str]] = {}
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -188,9 +192,8 @@ class Duty:
 
     def _queue(self, me: Claimant, holding: Holding) -> Iterator[tuple[QueuedRun, Entry]]:
         """What is queued for this node, oldest tick first."""
-        prefix = me.keys.queue_of(holding.job_id)
-        for key in sorted(self._mirror.prefix(me.keys.queue)):
-            entry = self._mirror.get(key) if key.startswith(prefix) else None
+        for key in sorted(self.queues.get(holding.job_id, ())):
+            entry = self._mirror.get(key)
             if entry is None:
                 continue
             try:
@@ -250,11 +253,16 @@ class Duty:
     async def _claim(
         self, me: Claimant, holding: Holding, txn: Txn, run: OpenRun | None
     ) -> TxnResult:
-        """Submit a claim and learn its outcome for certain. A refusal updates the holding."""
+        """Submit a claim and learn its outcome for certain. A refusal updates the holding.
+
+        An etcd that runs out of space may do what it says it refuses: that is looked up, too.
+        """
         try:
             result = await self._batcher.submit(txn)
-        except OutcomeUnknown:
+        except (OutcomeUnknown, StoreRefused) as error:
             result = await self._read_back(me, holding, txn, run)
+            if isinstance(error, StoreRefused) and not result.succeeded:
+                raise
         if not result.succeeded:
             await self._refused(me, holding, Standing.of(result))
         return result

@@ -28,7 +28,7 @@ _TELL_END = (
 )
 
 
-class CannotStart(Exception):  # noqa: N818 - it is no error of ours: the run failed
+class CannotStart(Exception):
     """The job can't be started on this node; the message says why, in words."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -246,7 +247,7 @@ class Etcd:
         """Try until it is answered, must not be tried again, or ``timeout`` seconds are over."""
         deadline = time.monotonic() + (timeout or self.settings.request_timeout)
         pause, logins, in_doubt = _FIRST_PAUSE, 0, False
-        for tries in range(1, 1000):
+        for tries in itertools.count(1):
             left = max(deadline - time.monotonic(), 0.001)
             stay = self._endpoints.current
             metadata: Metadata = ()

@@ -11,7 +11,7 @@ from crony_ops.model.node import Pause
 from crony_ops.store.txn import Txn, delete, mod_is, put
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from crony_ops.store.client import Etcd
     from crony_ops.store.keys import Keys
@@ -37,27 +37,18 @@ class Edit:
         return sum(len(op.value) for op in self.then)
 
 
-def edits(
-    plan: Plan, removals: Mapping[str, int], keys: Keys, who: str, now: float
-) -> Iterator[Edit]:
-    """``removals`` are the pauses of earlier removals that still stand, with their revisions.
-
-    A removal takes the spec away and pauses the job at once, so that it stops even while no watcher
-    leads. A job that comes back takes only such a pause away, never one that an operator made.
-    """
+def edits(plan: Plan, keys: Keys, who: str, now: float) -> Iterator[Edit]:
+    """A removal takes the spec away and pauses the job at once, so that it stops even while no
+    watcher leads. The pause of a job that comes back is the leader's to end: it moves the cursor up
+    with it, so that nothing fires for the time in between."""
     removal = Pause(who=who, at=now, why="removed from the files", removal=True).to_json()
     for change in plan:
-        spec, pause = keys.spec(change.job_id), keys.pause(change.job_id)
-        unchanged_since = mod_is(spec, change.revision)
+        spec = keys.spec(change.job_id)
         if change.wanted is None:
-            yield Edit((unchanged_since,), (delete(spec), put(pause, removal)))
-            continue
-        written = put(spec, change.wanted.to_json())
-        if change.job_id in removals:
-            still_paused = mod_is(pause, removals[change.job_id])
-            yield Edit((unchanged_since, still_paused), (written, delete(pause)))
+            then: tuple[Op, ...] = (delete(spec), put(keys.pause(change.job_id), removal))
         else:
-            yield Edit((unchanged_since,), (written,))
+            then = (put(spec, change.wanted.to_json()),)
+        yield Edit((mod_is(spec, change.revision),), then)
 
 
 def batches(edits: Iterable[Edit], guards: int) -> Iterator[list[Edit]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pydantic_core import from_json
 
 from crony_ops.model.cluster import SyncRecord
-from crony_ops.model.node import Pause, Roster
+from crony_ops.model.node import Roster
 from crony_ops.model.spec import Spec
 
 if TYPE_CHECKING:
@@ -50,28 +50,20 @@ class StoredSpec:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Stored:
-    """Everything that a sync compares with. ``removals`` maps a job that was removed, and that the
-    leader has not yet cleared away, to the revision of the pause which says so."""
+    """Everything that a sync compares with."""
 
     specs: Mapping[str, StoredSpec]
-    removals: Mapping[str, int]
     last: SyncRecord | None
     last_revision: int
 
 
 async def read_stored(etcd: Etcd, keys: Keys) -> Stored:
     last = await etcd.get(keys.sync)
-    pauses = await etcd.range(keys.pauses)
     specs = await etcd.range(keys.specs)
     return Stored(
         specs={
             entry.key.removeprefix(keys.specs): StoredSpec.of(entry.value, entry.mod_revision)
             for entry in specs.entries
-        },
-        removals={
-            entry.key.removeprefix(keys.pauses): entry.mod_revision
-            for entry in pauses.entries
-            if _is_removal(entry)
         },
         last=_last_sync(last),
         last_revision=last.mod_revision if last else 0,
@@ -95,13 +87,6 @@ def _name(roster: Entry) -> str:
         return Roster.from_json(roster.value).node.name
     except ValueError:
         return ""
-
-
-def _is_removal(pause: Entry) -> bool:
-    try:
-        return Pause.from_json(pause.value).removal
-    except ValueError:
-        return False
 
 
 def _last_sync(entry: Entry | None) -> SyncRecord | None:

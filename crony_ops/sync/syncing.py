@@ -102,7 +102,7 @@ async def _sync_locked(
         first, before = (done.plan, done.before) if done else (plan, stored.last)
         done = Synced(first, _record(wish, first, stored.last), before)
         guards = (locked, mod_is(keys.sync, stored.last_revision))
-        todo = edits(plan, stored.removals, keys, wish.who, wish.now)
+        todo = edits(plan, keys, wish.who, wish.now)
         advance = functools.partial(on_progress, len(plan))
         if await apply_edits(etcd, todo, guards, advance) and await _write_down(
             etcd, keys, done.record, guards

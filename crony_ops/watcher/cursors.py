@@ -11,8 +11,9 @@ from crony_ops.watcher.moves import tick_of
 from crony_ops.watcher.order import Order
 
 if TYPE_CHECKING:
+    from crony_ops.model.node import Pause
     from crony_ops.store import Entry
-    from crony_ops.watcher.view import View
+    from crony_ops.watcher.view import Seen, View
 
 
 def start_cursor(assignment: Entry, key: str, unreadable: Entry | None, now: float) -> Txn:
@@ -27,7 +28,7 @@ def start_cursor(assignment: Entry, key: str, unreadable: Entry | None, now: flo
 
 
 def end_pause(pause: Entry, cursors: Sequence[Entry], now: float) -> Txn:
-    """A pause whose time is over. As with every resumption, nothing of the time before fires."""
+    """As with every resumption, nothing of the time before fires."""
     when = [mod_is(entry.key, entry.mod_revision) for entry in (pause, *cursors)]
     then: list[Op] = [delete(pause.key)]
     then += [
@@ -51,14 +52,27 @@ def missing(view: View, assigned: Mapping[str, Mapping[str, int]], now: float) -
                 yield Order(start_cursor(given, view.keys.cursor(job_id, at), found, now))
 
 
-def ended_pauses(view: View, now: float) -> Iterable[Order]:
+def ended_pauses(
+    view: View, assigned: Mapping[str, Mapping[str, int]], now: float
+) -> Iterable[Order]:
+    """Pauses whose time is over, and those of removed jobs that came back. The latter wait until
+    whoever holds the job has been given what it is now."""
     prefix = view.keys.cursors
     for job_id, seen in view.pauses.items():
-        until = seen.value.until
-        if until is not None and until <= now and not seen.value.removal:
-            cursors = [
-                entry
-                for key, entry in view.mirror.prefix(prefix).items()
-                if key[len(prefix) :].partition("/")[0] == job_id
-            ]
-            yield Order(end_pause(seen.entry, cursors, now))
+        if not _is_over(view, job_id, seen, assigned.get(job_id, {}), now):
+            continue
+        cursors = [
+            entry
+            for key, entry in view.mirror.prefix(prefix).items()
+            if key[len(prefix) :].partition("/")[0] == job_id
+        ]
+        yield Order(end_pause(seen.entry, cursors, now))
+
+
+def _is_over(
+    view: View, job_id: str, pause: Seen[Pause], homes: Mapping[str, int], now: float
+) -> bool:
+    if not pause.value.removal:
+        return pause.value.until is not None and pause.value.until <= now
+    spec = view.wants.entry(job_id)
+    return spec is not None and all(given == spec.mod_revision for given in homes.values())

@@ -67,7 +67,7 @@ class Reconciler:
                 job_health.digest(view),
                 self._complaints.orders(view, now),
                 retention.trims(view, self._settings),
-                cursors.ended_pauses(view, now),
+                cursors.ended_pauses(view, view.assigned(), now),
             ),
             look,
         )

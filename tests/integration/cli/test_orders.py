@@ -118,7 +118,7 @@ async def test_waiting_ends_at_its_timeout(crony_ops: CommandLine) -> None:
     ("arguments", "status", "reason"),
     [
         (("repot",), 2, "there is no job 'repot' (nearest: report"),
-        (("old-shell",), 1, "it has no node: db-1 is lost"),
+        (("old-shell",), 1, "it has no node: db-1 was lost"),
         (("report", "--on", "web-2"), 1, "web-2 does not hold it: web-1 does"),
         (("report", "--on", "web-9"), 2, "there is no node 'web-9'"),
     ],

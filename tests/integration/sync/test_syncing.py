@@ -98,7 +98,7 @@ async def test_a_deleted_file_takes_its_jobs_away_and_stops_them(
     assert (pause.removal, pause.who) == (True, "ann")
 
 
-async def test_a_job_that_comes_back_runs_again(
+async def test_a_job_that_comes_back_stays_paused_until_the_leader_has_moved_its_cursor_up(
     etcd: Etcd, keys: Keys, repository: Repository
 ) -> None:
     repository.write("a.yaml", one="true", two="true")
@@ -108,7 +108,9 @@ async def test_a_job_that_comes_back_runs_again(
     repository.write("a.yaml", one="true", two="true")
     await sync(etcd, keys, wish(repository))
     assert await stored_ids(etcd, keys) == {"one", "two"}
-    assert await pause_of(etcd, keys, "two") is None
+    pause = await pause_of(etcd, keys, "two")
+    assert pause is not None
+    assert pause.removal
 
 
 async def test_a_pause_that_an_operator_made_is_never_taken_away(
@@ -233,25 +235,6 @@ async def test_a_lock_goes_with_the_work_however_it_ends(etcd: Etcd, keys: Keys)
     with pytest.raises(ZeroDivisionError):
         await under_lock(etcd, keys, SyncLock(who="ann", host="h", at=1.0), broken)
     assert await etcd.get(keys.sync_lock) is None
-
-
-async def test_a_removal_that_is_cleared_away_meanwhile_does_not_stop_the_job_coming_back(
-    etcd: Etcd, keys: Keys, repository: Repository
-) -> None:
-    """The leader clears a removal's pause away between the look and the transaction."""
-    await etcd.put(keys.pause("one"), Pause(who="x", at=1.0, removal=True).to_json())
-    repository.write("a.yaml", one="true")
-    real = etcd.txn
-
-    async def txn_after_the_leader(txn: Txn) -> object:
-        if any(op.key == keys.spec("one") for op in txn.then if not isinstance(op, Txn)):
-            await etcd.delete(keys.pause("one"))
-        return await real(txn)
-
-    etcd.txn = txn_after_the_leader  # type: ignore[assignment,method-assign]
-    done = await sync(etcd, keys, wish(repository))
-    assert counts(done) == (1, 0, 0, 0)
-    assert await stored_ids(etcd, keys) == {"one"}
 
 
 async def test_a_sync_goes_on_through_a_restart_of_etcd(

@@ -81,7 +81,7 @@ def test_a_closed_failover_tells_its_final_counts() -> None:
 def test_a_job_without_a_node_says_why() -> None:
     reasons = {each.job: each.reason for each in document().unassigned}
     assert "group etl" in reasons["etl-nightly"]
-    assert reasons["old-shell"].startswith("db-1 is lost since 3 m: a shell job")
+    assert reasons["old-shell"].startswith("db-1 was lost 3 m ago: a shell job")
 
 
 @pytest.mark.parametrize(

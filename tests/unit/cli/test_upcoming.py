@@ -31,6 +31,11 @@ def test_a_splayed_tick_that_is_due_but_has_not_fired_yet_is_still_to_come() -> 
     assert (firing.tick, firing.at) == (NOON, NOON + offset)
 
 
+def test_hashed_jobs_that_are_written_alike_fire_each_at_its_own_time() -> None:
+    jobs = {f"j{number}": job("H H * * *") for number in range(5)}
+    assert len({firing.at for firing in islice(upcoming(jobs, NOON), 5)}) > 1
+
+
 def test_without_a_job_nothing_fires() -> None:
     assert list(upcoming({}, NOON)) == []
 

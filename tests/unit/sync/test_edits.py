@@ -38,7 +38,7 @@ def test_a_request_holds_what_etcd_takes(todo: list[Edit], sizes: list[int]) -> 
 
 
 def test_a_removal_takes_the_spec_and_pauses_the_job_in_one() -> None:
-    [edit] = edits(make_plan({}, {"j": stored(7)}), {}, KEYS, "ann", 12.5)
+    [edit] = edits(make_plan({}, {"j": stored(7)}), KEYS, "ann", 12.5)
     assert edit.when == (mod_is("/crony/spec/j", 7),)
     taken, paused = edit.then
     assert taken == delete("/crony/spec/j")
@@ -48,13 +48,13 @@ def test_a_removal_takes_the_spec_and_pauses_the_job_in_one() -> None:
     )
 
 
-def test_a_job_that_comes_back_ends_the_pause_of_its_removal() -> None:
-    [edit] = edits(make_plan({"j": spec()}, {}), {"j": 8}, KEYS, "ann", 0.0)
-    assert edit.when == (mod_is("/crony/spec/j", 0), mod_is("/crony/pause/j", 8))
-    assert [op.key for op in edit.then] == ["/crony/spec/j", "/crony/pause/j"]
+def test_a_job_that_comes_back_leaves_its_pause_to_the_leader() -> None:
+    [edit] = edits(make_plan({"j": spec()}, {}), KEYS, "ann", 0.0)
+    assert edit.when == (mod_is("/crony/spec/j", 0),)
+    assert [op.key for op in edit.then] == ["/crony/spec/j"]
 
 
 def test_a_change_compares_what_the_plan_saw() -> None:
-    [edit] = edits(make_plan({"j": spec(timeout=9)}, {"j": stored(7)}), {}, KEYS, "ann", 0.0)
+    [edit] = edits(make_plan({"j": spec(timeout=9)}, {"j": stored(7)}), KEYS, "ann", 0.0)
     assert [(c.target, c.operand) for c in edit.when] == [(Target.MOD, 7)]
     assert [op.key for op in edit.then] == ["/crony/spec/j"]
