@@ -1,4 +1,4 @@
-"""Fixtures for every test that needs a real etcd."""
+"""How much Hypothesis tries, and fixtures for every test that needs a real etcd."""
 
 from __future__ import annotations
 
@@ -6,9 +6,14 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from crony_ops.store import EtcdSettings
 from tests.etcd_server import EtcdServer, etcd_binaries, memory_folder
+
+# No deadline for an example: on a busy machine it tells of the machine.
+settings.register_profile("modest", max_examples=40, deadline=None)
+settings.load_profile("modest")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ completion know only the table below.
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import sys
 from importlib import import_module
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
+# New objects between two collections. Most of what a command makes, its modules first of all, stays
+# until its end a moment later; Python's own 700 would have a fifth of the time spent on looking.
+_COLLECT_EVERY = 100_000
 
 
 class Entry(NamedTuple):
@@ -156,6 +160,7 @@ def _fail(words: str, status: int) -> int:
 
 
 def main() -> None:
+    gc.set_threshold(_COLLECT_EVERY)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -38,7 +38,7 @@ UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}\$?
 class _Part(BaseModel):
     """A piece of a job. Unknown fields are refused: a misspelt one must not be a silent default."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class HttpAction(_Part):

@@ -14,7 +14,7 @@ class Record(BaseModel):
     working beside a newer one. Fields at their default are left out: 100,000 jobs share one etcd.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     def to_json(self) -> bytes:
         return self.model_dump_json(exclude_defaults=True).encode()

@@ -290,7 +290,8 @@ class Agent:
 def _open_run_of(meta: RunMeta, uuid: str) -> OpenRun:
     """What was claimed, as far as the run's own folder knows."""
     context = meta.context
-    kind = RunKind.once if "-o" in context.run_id else RunKind.tick
+    # Not in what follows the @: a node's name may hold anything.
+    kind = RunKind.once if "-o" in context.run_id.partition("@")[0] else RunKind.tick
     return OpenRun(
         run_id=context.run_id,
         job_id=context.job_id,

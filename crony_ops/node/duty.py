@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 RETRY = 0.2
 REFUSED_RETRY = 5.0
+SHORTEST_WAIT = 0.3
 
 
 class Duty:
@@ -145,10 +146,12 @@ class Duty:
     def _take_cursor(self, holding: Holding, entry: Entry | None) -> None:
         """A cursor below what we claimed ourselves is an older etcd's: we don't claim twice.
 
-        A missing one is the leader's to make; until then its revision is 0, and claims would fail.
+        A missing one starts from now, by the leader or by our next claim: at revision 0 a claim
+        compares that it is still missing.
         """
+        claimed = min(self._high_water.get(holding.job_id, 0), int(time.time() + 1))
         if entry is None:
-            holding.cursor, holding.cursor_revision = int(time.time()), 0
+            holding.cursor, holding.cursor_revision = max(int(time.time()), claimed), 0
             return
         try:
             tick = Cursor.from_json(entry.value).tick
@@ -156,7 +159,6 @@ class Duty:
             raise StoreUnavailable(
                 endpoints=holding.cursor_key, reason="the cursor can't be read; the leader mends it"
             ) from None
-        claimed = min(self._high_water.get(holding.job_id, 0), int(time.time() + 1))
         holding.cursor = max(tick, claimed)
         holding.cursor_revision = entry.mod_revision
 
@@ -242,12 +244,21 @@ class Duty:
         if at > now:
             self._timetable.set(holding.job_id, at)
             return False
-        previous = holding.cursor
+        previous, fires_at = holding.cursor, holding.fires_at(tick)
         txn, run = claims.claim_tick(me, holding, tick, now)
-        result = await self._claim(me, holding, txn, run)
+        try:
+            # A job that can't run elsewhere is not kept waiting for an answer beyond its second.
+            limit = max(fires_at - now, SHORTEST_WAIT) if holding.bound else None
+            async with asyncio.timeout(limit):
+                result = await self._claim(me, holding, txn, run)
+        except (StoreUnavailable, TimeoutError):
+            if not holding.bound:
+                raise
+            self._offline.begin(holding, tick)
+            return True
         if result.succeeded:
             self._claimed(holding, tick, result.revision)
-            self._launch(holding, run, holding.fires_at(tick), previous)
+            self._launch(holding, run, fires_at, previous)
         return True
 
     async def _claim(

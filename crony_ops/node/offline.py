@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 LONGEST_OUTAGE = 86_400.0
 """Seconds after which what was last known is too old to go by."""
 PROBE = 0.5
+PATIENCE = 1.0
 
 
 class Offline:
@@ -82,6 +83,16 @@ class Offline:
                 self._switch(on=True)
             await asyncio.sleep(PROBE)
 
+    def begin(self, holding: Holding, tick: int) -> None:
+        """A claim got no answer until its second: the tick is taken without one.
+
+        Should it have been made after all, it made this very run: the run's end finds it open.
+        """
+        self._claim(holding, tick, time.time())
+        if not self.on:
+            log.warning("etcd does not answer: pinned jobs go on by the journal")
+            self._switch(on=True)
+
     def remember(self, holding: Holding) -> None:
         """Keep what it takes to go on with a pinned job."""
         self._journal.remember_pinned(
@@ -123,6 +134,7 @@ class Offline:
                 )
             for late in missed.make_up:
                 self._claim(holding, late, now)
+            self._journal.claim_offline(holding.job_id, missed.cursor)
             holding.cursor = missed.cursor
             return True
         at = holding.fires_at(tick) - self._claim_ahead
@@ -173,8 +185,9 @@ class Offline:
 
     async def _is_away(self) -> bool:
         try:
-            await self._etcd.head()
-        except (StoreUnavailable, OutcomeUnknown):
+            async with asyncio.timeout(PATIENCE):
+                await self._etcd.head()
+        except (StoreUnavailable, OutcomeUnknown, TimeoutError):
             return True
         except StoreError as error:
             log.warning("etcd answers, but: %s", error)
@@ -194,9 +207,8 @@ class Offline:
     async def _settle(self, job_id: str, tick: int) -> None:
         pinned = {known.job_id: known for known in self._journal.pinned()}.get(job_id)
         if pinned is not None:
-            every = f"{self._me.keys.cursor(job_id)}/{self._me.uuid}"
-            for key in (self._me.keys.cursor(job_id), every):
-                await self._raise_cursor(key, tick)
+            for node in ("", self._me.uuid):
+                await self._raise_cursor(self._me.keys.cursor(job_id, node), tick)
         self._journal.settle_offline(job_id)
 
     async def _raise_cursor(self, key: str, tick: int) -> None:
@@ -205,8 +217,11 @@ class Offline:
             if not isinstance(found, tuple) or not found:
                 return
             entry = found[0]
-            if Cursor.from_json(entry.value).tick >= tick:
-                return
+            try:
+                if Cursor.from_json(entry.value).tick >= tick:
+                    return
+            except ValueError as error:
+                log.warning("%s can't be read and is replaced: %s", key, error)
             raised = Txn(
                 (mod_is(key, entry.mod_revision),), (put(key, Cursor(tick=tick).to_json()),)
             )

@@ -46,6 +46,7 @@ class Registration:
         self._keeper = LeaseKeeper(etcd, settings.ttl)
         self._started_at = time.time()
         self._registered = False
+        self._lapsed = False
         self.incarnation = 0
         self.presets: dict[str, tuple[str, ...]] = {}
         self.preset_failures: dict[str, PresetFailure] = {}
@@ -60,7 +61,10 @@ class Registration:
         return self._keeper.deadline
 
     def holds(self) -> bool:
-        return self._registered and not self._keeper.expired()
+        """Whoever is told no is told through ``on_registered`` when it is yes again."""
+        held = self._registered and not self._keeper.expired()
+        self._lapsed = self._lapsed or not held
+        return held
 
     async def run(self) -> None:
         """Register, renew, and register again after any loss.
@@ -71,8 +75,9 @@ class Registration:
             try:
                 await self._register()
                 self._registered = True
+                self._lapsed = False
                 self._on_registered()
-                await self._keeper.run(self.publish)
+                await self._keeper.run(self._renewed)
             except* LeaseLost:
                 log.warning("the lease is lost: registering again")
             except* StoreError as failure:
@@ -80,6 +85,13 @@ class Registration:
                 await asyncio.sleep(RETRY)
             finally:
                 self._registered = False
+
+    async def _renewed(self) -> None:
+        if self._lapsed and self.holds():
+            # A lease may outlast our own deadline, as when this process was frozen.
+            self._lapsed = False
+            self._on_registered()
+        await self.publish()
 
     async def publish(self) -> None:
         """Put the node's record, with the wall time of now. Raises StoreError."""

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 RETRY = 0.5
 RELIST_EVERY = 20
+MOST_TRIMMED = 40
+"""Records that go with one end: etcd takes 128 operations in a transaction."""
 
 
 class Report(Record):
@@ -116,8 +118,9 @@ class Reports:
             kept = _Kept({run_id for run_id in ids if run_id.partition("@")[2] == at})
             self._kept[record.job_id] = kept
         kept.ends += 1
-        surplus = len(kept.ids) + 1 - self._keep
-        return [run_id for run_id in sorted(kept.ids) if run_id != record.run_id][: max(0, surplus)]
+        others = sorted(kept.ids - {record.run_id})
+        surplus = len(others) + 1 - self._keep
+        return others[: max(0, min(surplus, MOST_TRIMMED))]
 
     def forget(self, job_id: str) -> None:
         """The job is not ours any more: others will write its records."""

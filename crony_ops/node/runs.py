@@ -42,6 +42,7 @@ class ActiveRun:
 
     run: OpenRun
     job: Job
+    fires_at: float = 0.0
     offline: bool = False
     execution: Execution | None = None
     stopped: tuple[RunState, str] | None = None
@@ -103,15 +104,21 @@ class Runs:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def under_way(self, job_id: str) -> list[ActiveRun]:
-        """Claimed or running, not yet over."""
-        return [active for active in self._active.get(job_id, ()) if not active.ended.is_set()]
+        """Running, or due to start, and not yet over. A run that was claimed ahead is in nobody's
+        way until its second has come."""
+        now = time.time()
+        return [
+            active
+            for active in self._active.get(job_id, ())
+            if not active.ended.is_set() and active.fires_at <= now
+        ]
 
     def has(self, run: OpenRun) -> bool:
         return any(a.run.run_id == run.run_id for a in self._active.get(run.job_id, ()))
 
     def launch(self, start: Start) -> None:
         """Take charge of a run that was just claimed: it starts at its time."""
-        active = ActiveRun(start.run, start.assignment.job, offline=start.offline)
+        active = ActiveRun(start.run, start.assignment.job, start.fires_at, offline=start.offline)
         self._enter(active)
         self._charge(self._live(active, start))
 

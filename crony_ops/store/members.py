@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 import grpc.aio
 from etcd3.etcdrpc import rpc_pb2 as rpc
-from google.protobuf.unknown_fields import UnknownFieldSet  # type: ignore[import-untyped]
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from crony_ops.errors import StoreError
 from crony_ops.store.endpoints import Connection, Endpoints, NotConnected

@@ -124,6 +124,7 @@ async def follow(
     finally:
         timer.cancel()
         call.cancel()
+        requests.put_nowait(None)
     # That is how a server ends a stream whose token it does not know.
     raise WatchBroken("the server ended the watch", token_is_suspect=True)
 
@@ -198,5 +199,6 @@ def _event(event: Any) -> Event:
 
 
 async def _drain(requests: asyncio.Queue[Any]) -> AsyncIterator[Any]:
-    while True:
-        yield await requests.get()
+    """Until None: gRPC leaves the task that waits here pending for ever when the call is over."""
+    while (request := await requests.get()) is not None:
+        yield request

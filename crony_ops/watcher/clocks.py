@@ -43,17 +43,17 @@ class ClockSamples:
         }
 
 
-def wrong_clocks(offsets: Mapping[str, float], tolerance: float) -> dict[str, float]:
-    """Nodes, and ``LEADER`` itself, that stand off the median by more than ``tolerance`` seconds.
+def judge_clocks(offsets: Mapping[str, float], tolerance: float) -> dict[str, float | None]:
+    """How far each node, and ``LEADER`` itself, stands off the median; None within ``tolerance``.
 
-    Below three clocks nobody can tell which of them is wrong: then none is.
+    All in seconds. Below three clocks nobody can tell which of them is wrong: then none is. Of a
+    node that is not in ``offsets`` nothing is known yet, and nothing is said.
     """
     clocks = {**offsets, LEADER: 0.0}
-    if len(clocks) < 3:
-        return {}
     middle = median(clocks.values())
     return {
-        node: offset - middle for node, offset in clocks.items() if abs(offset - middle) > tolerance
+        node: offset - middle if len(clocks) >= 3 and abs(offset - middle) > tolerance else None
+        for node, offset in clocks.items()
     }
 
 

@@ -17,8 +17,8 @@ CURSOR_AHEAD = 60.0
 
 
 class Complaints:
-    """Each is made once by this process; its id, that follows from its cause, keeps the next
-    leader from making it again."""
+    """Each is made until it stands; then this process remembers it beyond its trimming, and its
+    id, that follows from its cause, keeps the next leader from making it again."""
 
     def __init__(self) -> None:
         self._made: set[str] = set()
@@ -52,9 +52,10 @@ class Complaints:
                 )
 
     def _complain(self, view: View, alert: Alert) -> Iterable[Order]:
-        if alert.id not in self._made:
+        key = view.keys.alert(alert.id)
+        if view.mirror.get(key) is not None:
             self._made.add(alert.id)
-            key = view.keys.alert(alert.id)
+        if alert.id not in self._made:
             yield Order(Txn((absent(key),), (put(key, alert.to_json()),)), alert)
 
 

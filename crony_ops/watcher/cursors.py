@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from crony_ops.store import Entry
     from crony_ops.watcher.view import Seen, View
 
+MAX_CURSORS_IN_AN_ORDER = 60
+"""A job on every node has a cursor for each; etcd takes 128 operations in a transaction."""
+
 
 def start_cursor(assignment: Entry, key: str, unreadable: Entry | None, now: float) -> Txn:
     """An assigned job whose cursor is missing, or can't be read, starts from now."""
@@ -27,14 +30,17 @@ def start_cursor(assignment: Entry, key: str, unreadable: Entry | None, now: flo
     )
 
 
-def end_pause(pause: Entry, cursors: Sequence[Entry], now: float) -> Txn:
-    """As with every resumption, nothing of the time before fires."""
+def end_pause(pause: Entry, cursors: Sequence[Entry], now: float, *, last: bool = True) -> Txn:
+    """As with every resumption, nothing of the time before fires.
+
+    The pause goes with the ``last`` of the job's cursors: until then nobody claims."""
     when = [mod_is(entry.key, entry.mod_revision) for entry in (pause, *cursors)]
-    then: list[Op] = [delete(pause.key)]
-    then += [
+    then: list[Op] = [
         put(entry.key, Cursor(tick=max(int(now), tick_of(entry) or 0)).to_json())
         for entry in cursors
     ]
+    if last:
+        then.append(delete(pause.key))
     return Txn(tuple(when), tuple(then))
 
 
@@ -66,7 +72,16 @@ def ended_pauses(
             for key, entry in view.mirror.prefix(prefix).items()
             if key[len(prefix) :].partition("/")[0] == job_id
         ]
-        yield Order(end_pause(seen.entry, cursors, now))
+        if len(cursors) > MAX_CURSORS_IN_AN_ORDER:
+            # Most go ahead; the pause goes in a look that sees no more behind than fit beside it.
+            over_at = seen.value.until or seen.value.at
+            cursors = [entry for entry in cursors if (tick_of(entry) or 0) < int(over_at)]
+        if len(cursors) <= MAX_CURSORS_IN_AN_ORDER:
+            yield Order(end_pause(seen.entry, cursors, now))
+            continue
+        for start in range(0, len(cursors), MAX_CURSORS_IN_AN_ORDER):
+            some = cursors[start : start + MAX_CURSORS_IN_AN_ORDER]
+            yield Order(end_pause(seen.entry, some, now, last=False))
 
 
 def _is_over(

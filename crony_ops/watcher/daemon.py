@@ -26,14 +26,14 @@ from crony_ops.store import (
     put,
 )
 from crony_ops.store.keys import Keys
-from crony_ops.watcher.clocks import LEADER, ClockSamples, wrong_clocks
+from crony_ops.watcher.clocks import LEADER, ClockSamples, judge_clocks
 from crony_ops.watcher.interest import Interest, interest_in
 from crony_ops.watcher.leadership import step_down, win_election
 from crony_ops.watcher.reconcile import Reconciler
 from crony_ops.watcher.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from crony_ops.watcher.settings import WatcherSettings
 
@@ -52,6 +52,7 @@ class WatcherDaemon:
         self._wake = asyncio.Event()
         self._look = True
         self._held = False
+        self._look_by = 0.0
         self._leadership = asyncio.Event()
         self._clocks = ClockSamples()
         self._seen_listings = 0
@@ -160,26 +161,25 @@ class WatcherDaemon:
             sender = group.create_task(batcher.run())
             try:
                 while not keeper.expired():
-                    wrong = wrong_clocks(self._clocks.offsets(), settings.clock_tolerance)
-                    if LEADER in wrong:
-                        log.error("stepping down: this clock is %+.1f s off", wrong[LEADER])
+                    clocks = judge_clocks(self._clocks.offsets(), settings.clock_tolerance)
+                    if clocks[LEADER] is not None:
+                        log.error("stepping down: this clock is %+.1f s off", clocks[LEADER])
                         await step_down(etcd, keys, term)
                         await asyncio.sleep(settings.ttl)
                         return
-                    await self._reconcile(reconciler, wrong)
+                    await self._reconcile(reconciler, clocks)
             finally:
                 sender.cancel()
 
-    async def _reconcile(self, reconciler: Reconciler, wrong: dict[str, float]) -> None:
+    async def _reconcile(self, reconciler: Reconciler, clocks: Mapping[str, float | None]) -> None:
         """One look, or only at the news if nothing else has changed; then wait for a reason."""
         self._wake.clear()
-        if not self._look:
+        if not self._look and time.monotonic() < self._look_by:
             await reconciler.digest()
-            patience = self._settings.reconcile_every
         else:
             self._look = False
             try:
-                done = await reconciler.look(wrong)
+                done = await reconciler.look(clocks)
             except TimeoutError:
                 log.warning("the mirror lags behind; looking again")
                 self._look = True
@@ -189,9 +189,10 @@ class WatcherDaemon:
                 self._look = True
                 await asyncio.sleep(COALESCE)
                 return
-            patience = 1.0 if done.placement.unplaced else self._settings.reconcile_every
+            patience = 1.0 if done.waiting else self._settings.reconcile_every
+            self._look_by = time.monotonic() + patience
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(max(0.0, self._look_by - time.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
             self._look = True
@@ -203,7 +204,7 @@ class WatcherDaemon:
         listed = self._mirror.listings != self._seen_listings
         self._seen_listings = self._mirror.listings
         for change in changes:
-            if change.key.startswith(keys.nodes) and not listed:
+            if change.key.startswith(keys.nodes) and (not listed or change.new is None):
                 self._sample_clock(change)
             if change.key == keys.leader:
                 self._leadership.set()

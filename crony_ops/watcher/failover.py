@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 MAX_IDS_IN_AN_ALERT = 20
 
 
-def note_node(keys: Keys, node: Node, before: Entry | None, now: float) -> Txn:
-    """The roster remembers a node that is up."""
+def note_node(
+    keys: Keys, node: Node, before: Entry | None, clock_offset: float | None, now: float
+) -> Txn:
+    """The roster remembers a node that is up, and what was wrong with its clock before."""
     key = keys.roster(node.uuid)
     return Txn(
         (mod_is(key, before.mod_revision if before else 0), exists(keys.node(node.uuid))),
-        (put(key, Roster(node=node, seen_at=now).to_json()),),
+        (put(key, Roster(node=node, seen_at=now, clock_offset=clock_offset).to_json()),),
     )
 
 
@@ -104,9 +106,9 @@ def _ids(ids: Sequence[str]) -> str:
 
 
 def upkeep(
-    view: View, alive: Mapping[str, Node | None], wrong_clocks: Mapping[str, float], now: float
+    view: View, alive: Mapping[str, Node | None], clocks: Mapping[str, float | None], now: float
 ) -> Iterable[Order]:
-    """The roster: who is up, who has gone, whose clock is wrong."""
+    """The roster: who is up, who has gone, whose clock is wrong (see ``judge_clocks``)."""
     rosters = dict(view.rosters.items())
     for uuid, node in alive.items():
         seen = rosters.get(uuid)
@@ -114,10 +116,11 @@ def upkeep(
             continue
         known = seen is not None and seen.value.lost_at is None
         if seen is None or not known or not same_but_renewal(seen.value.node, node):
-            txn = note_node(view.keys, node, view.rosters.entry(uuid), now)
+            offset = seen.value.clock_offset if seen is not None else None
+            txn = note_node(view.keys, node, view.rosters.entry(uuid), offset, now)
             yield Order(txn, note=f"node {node.name} is up (incarnation {node.incarnation:x})")
-        elif (uuid in wrong_clocks) != (seen.value.clock_offset is not None):
-            yield Order(*note_clock(seen, view.keys, wrong_clocks.get(uuid), now))
+        elif uuid in clocks and (clocks[uuid] is None) != (seen.value.clock_offset is None):
+            yield Order(*note_clock(seen, view.keys, clocks[uuid], now))
     for uuid, seen in rosters.items():
         if uuid not in alive and seen.value.lost_at is None:
             txn = declare_lost(view.keys, seen, now)
@@ -130,7 +133,8 @@ def is_open(seen: Seen[Failover | JobOutcome] | None) -> bool:
 
 def decided(view: View) -> list[Seen[Failover]]:
     """The open failovers that have nothing left to decide: every job that is still assigned to the
-    lost node has its outcome, or the node is back."""
+    lost node has its outcome, or the node is back. Nothing is decided about a job that nobody
+    wants, or whose spec can't be read: for it nobody waits."""
     left: dict[str, list[str]] = {}
     for key in view.mirror.prefix(view.keys.jobs):
         node, _, job_id = key[len(view.keys.jobs) :].partition("/")
@@ -141,7 +145,9 @@ def decided(view: View) -> list[Seen[Failover]]:
             continue
         node = seen.value.node
         undecided = any(
-            view.failovers.get(f"{tail}/{job_id}") is None for job_id in left.get(node, ())
+            view.failovers.get(f"{tail}/{job_id}") is None
+            for job_id in left.get(node, ())
+            if view.wants.get(job_id) is not None
         )
         if view.is_alive(node) or not undecided:
             found.append(Seen(seen.value, seen.entry))

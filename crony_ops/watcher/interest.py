@@ -23,8 +23,8 @@ class Interest(enum.Enum):
 def interest_in(change: Change, keys: Keys, *, holding_back: bool) -> Interest:
     """``holding_back``: some job waits to leave its node until its run there has ended.
 
-    Renewals, cursors that move on and runs that come and go are the system at work: they change
-    nothing about where a job belongs.
+    Renewals, cursors that move on, runs that come and go and what the leader notes about them are
+    the system at work: they change nothing about where a job belongs.
     """
     key = change.key
     if key.startswith(keys.all_news):
@@ -32,6 +32,8 @@ def interest_in(change: Change, keys: Keys, *, holding_back: bool) -> Interest:
     if key.startswith(keys.nodes) and only_renewed(change):
         return Interest.NONE
     if key.startswith(keys.cursors) and change.new is not None:
+        return Interest.NONE
+    if key.startswith((keys.healths, keys.alerts)):
         return Interest.NONE
     if key.startswith(keys.opens):
         return Interest.LOOK if holding_back and change.new is None else Interest.NONE

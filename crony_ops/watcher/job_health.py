@@ -18,16 +18,17 @@ MAX_NEWS_IN_AN_ORDER = 30
 
 
 def take_news(
-    keys: Keys, job_id: str, news: Sequence[Seen[News]], before: Seen[Health] | None
+    keys: Keys, job_id: str, news: Sequence[Seen[News]], health: Health, revision: int
 ) -> Txn:
-    """News go into the job's health, each once: their keys go in the same transaction."""
-    health = before.value if before is not None else Health()
+    """News go into the job's health, each once: their keys go in the same transaction.
+
+    ``revision`` is that of the health as it stands, 0 where there is none."""
     for seen in sorted(news, key=lambda s: (s.value.at, s.value.run_id)):
         health = health_after(health, seen.value)
     key = keys.health(job_id)
     return Txn(
         (
-            mod_is(key, before.entry.mod_revision if before is not None else 0),
+            mod_is(key, revision),
             *(mod_is(seen.entry.key, seen.entry.mod_revision) for seen in news),
         ),
         (put(key, health.to_json()), *(delete(seen.entry.key) for seen in news)),
@@ -64,13 +65,19 @@ def health_after(health: Health, news: News) -> Health:
 
 
 def note_unplaced(
-    keys: Keys, job_id: str, before: Seen[Health] | None, reason: str, revision: int, now: float
+    keys: Keys,
+    job_id: str,
+    health: Health,
+    revision: int,
+    *,
+    reason: str,
+    spec_revision: int,
+    now: float,
 ) -> tuple[Txn, Alert]:
     """A job has no node: its health says since when, and an alert why."""
-    health = before.value if before is not None else Health()
     key = keys.health(job_id)
     alert = Alert(
-        id=f"unassigned.{job_id}.{revision}.{int(now)}",
+        id=f"unassigned.{job_id}.{spec_revision}.{int(now)}",
         cause="unassigned",
         severity=Severity.warning,
         title=f"job {job_id} has no node",
@@ -79,7 +86,7 @@ def note_unplaced(
         job=job_id,
     )
     txn = Txn(
-        (mod_is(key, before.entry.mod_revision if before is not None else 0),),
+        (mod_is(key, revision),),
         (
             put(key, health.model_copy(update={"unplaced_since": now}).to_json()),
             put(keys.alert(alert.id), alert.to_json()),
@@ -102,7 +109,7 @@ def digest(view: View) -> Iterable[Order]:
         by_job.setdefault(tail.partition("/")[0], []).append(seen)
     for job_id, news in by_job.items():
         oldest = sorted(news, key=lambda s: s.value.at)[:MAX_NEWS_IN_AN_ORDER]
-        yield Order(take_news(view.keys, job_id, oldest, view.healths.get(job_id)))
+        yield Order(take_news(view.keys, job_id, oldest, *_standing(view, job_id)))
 
 
 def placed_or_not(
@@ -110,10 +117,25 @@ def placed_or_not(
 ) -> Iterable[Order]:
     """``overdue``: jobs that have had no node for too long, with the reason."""
     for job_id, reason in overdue.items():
-        known, spec = view.healths.get(job_id), view.wants.entry(job_id)
-        noted = known is not None and known.value.unplaced_since is not None
-        if spec is not None and not noted:
-            yield Order(*note_unplaced(view.keys, job_id, known, reason, spec.mod_revision, now))
-    for job_id, health in view.healths.items():
-        if health.value.unplaced_since is not None and job_id not in unplaced:
-            yield Order(note_placed(health))
+        health, revision = _standing(view, job_id)
+        spec = view.wants.entry(job_id)
+        if spec is not None and health.unplaced_since is None:
+            noted = note_unplaced(
+                view.keys,
+                job_id,
+                health,
+                revision,
+                reason=reason,
+                spec_revision=spec.mod_revision,
+                now=now,
+            )
+            yield Order(*noted)
+    for job_id, seen in view.healths.items():
+        if seen.value.unplaced_since is not None and job_id not in unplaced:
+            yield Order(note_placed(seen))
+
+
+def _standing(view: View, job_id: str) -> tuple[Health, int]:
+    """A job's health and its revision. One that can't be read is begun anew, in its place."""
+    seen, entry = view.healths.get(job_id), view.healths.entry(job_id)
+    return seen.value if seen else Health(), entry.mod_revision if entry else 0

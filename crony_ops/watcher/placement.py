@@ -144,6 +144,7 @@ def _place_everywhere(
     busy: frozenset[tuple[str, str]],
     result: Placement,
 ) -> None:
+    left = 0
     for uuid, revision in homes.items():
         node = fleet.alive.get(uuid) or fleet.known.get(uuid)
         stays = uuid in fleet.alive and node is None
@@ -155,10 +156,11 @@ def _place_everywhere(
         elif uuid in fleet.alive and (uuid, want.job_id) in busy:
             result.held[want.job_id] = "waits for a run to end"
         else:
+            left += 1
             result.steps.append(Step(want.job_id, uuid, ""))
     new = [uuid for uuid in _eligible(want, fleet) if uuid not in homes]
     result.steps.extend(Step(want.job_id, "", uuid) for uuid in new)
-    if not homes and not new:
+    if left == len(homes) and not new:
         result.unplaced[want.job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
 
 
@@ -172,8 +174,10 @@ def _place_once(
 ) -> None:
     job_id = want.job_id
     home = min(homes, key=lambda uuid: (uuid not in fleet.alive, uuid), default="")
-    for extra in homes:
-        if extra != home and (extra, job_id) not in busy:
+    for extra in sorted(homes.keys() - {home}):
+        if extra in fleet.alive and (extra, job_id) in busy:
+            result.held[job_id] = "waits for a run to end"
+        else:
             result.steps.append(Step(job_id, extra, ""))
     if not home:
         target = loads.least(want)
@@ -231,8 +235,8 @@ class _Stay:
 class _Loads:
     """The number of jobs of each node, and the least loaded of the eligible ones in O(log nodes).
 
-    Wants of one kind (same ``run_on``, same presets) share a heap. A heap's entries may be too low,
-    never too high: they are put right when they come up. A load that falls empties the heaps.
+    Wants of one kind (same ``run_on``, same presets) share a heap. Of each node it has an entry
+    that is right or too low; one that is wrong is put right when it comes up.
     """
 
     def __init__(self, assigned: Mapping[str, Mapping[str, int]], fleet: Fleet) -> None:
@@ -243,35 +247,43 @@ class _Loads:
                 if uuid in self._count:
                     self._count[uuid] += 1
         self._heaps: dict[object, list[tuple[int, bytes, str]]] = {}
+        self._heaps_with: defaultdict[str, list[list[tuple[int, bytes, str]]]] = defaultdict(list)
 
     def least(self, want: Want, but: str = "") -> str:
         """The uuid of the least loaded eligible node (now one job more loaded), or empty."""
         kind = (want.run_on, tuple(sorted(want.preset_sums.items())))
         heap = self._heaps.get(kind)
         if heap is None:
-            heap = [(self._count[u], _stable_hash(u), u) for u in _eligible(want, self._fleet)]
+            heap = [self._entry(uuid) for uuid in _eligible(want, self._fleet)]
             heapq.heapify(heap)
             self._heaps[kind] = heap
-        passed_over = None
+            for _, _, uuid in heap:
+                self._heaps_with[uuid].append(heap)
+        passed_over = False
         chosen = ""
         while heap and not chosen:
             count, tie, uuid = heap[0]
             if uuid == but:
-                passed_over = heapq.heappop(heap)
+                heapq.heappop(heap)
+                passed_over = True
             elif count != self._count[uuid]:
                 heapq.heapreplace(heap, (self._count[uuid], tie, uuid))
             else:
                 chosen = uuid
                 self._count[uuid] += 1
-        if passed_over is not None:
-            heapq.heappush(heap, passed_over)
+        if passed_over:
+            heapq.heappush(heap, self._entry(but))
         return chosen
 
     def moved(self, source: str, target: str) -> None:
         """``least`` has counted the target already; a living source is one job lighter."""
         if source in self._count and source != target:
             self._count[source] -= 1
-            self._heaps.clear()
+            for heap in self._heaps_with[source]:
+                heapq.heappush(heap, self._entry(source))
+
+    def _entry(self, uuid: str) -> tuple[int, bytes, str]:
+        return self._count[uuid], _stable_hash(uuid), uuid
 
 
 def _stable_hash(uuid: str) -> bytes:

@@ -34,11 +34,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Look:
-    """What a look came to: ``refused`` orders ask for another look soon."""
+    """What a look came to: ``refused`` orders ask for another look soon, and so do jobs that
+    are without a node, ``waiting`` until it is time to tell somebody."""
 
     placement: Placement
     applied: int = 0
     refused: int = 0
+    waiting: bool = False
 
 
 class Reconciler:
@@ -52,13 +54,13 @@ class Reconciler:
         self._complaints = Complaints()
         self._unplaced_since: dict[str, float] = {}
 
-    async def look(self, wrong_clocks: Mapping[str, float]) -> Look:
+    async def look(self, clocks: Mapping[str, float | None]) -> Look:
         """Raises GuardFailed when somebody else leads, StoreError when etcd is away, TimeoutError
         when the mirror does not show what was written."""
         view, look = self._view, Look(Placement())
         alive = view.alive()
         # Each line decides on what the one before it has written.
-        await self._carry_out(failover.upkeep(view, alive, wrong_clocks, time.time()), look)
+        await self._carry_out(failover.upkeep(view, alive, clocks, time.time()), look)
         await self._carry_out(self._place(alive, look), look)
         await self._carry_out(await self._closings(), look)
         now = time.time()
@@ -85,19 +87,19 @@ class Reconciler:
         fleet = Fleet(
             alive=alive,
             known={uuid: roster.node for uuid, roster in rosters.items()},
-            cordoned=frozenset(cordons),
+            cordoned=frozenset(view.cordoned()),
             evicting=frozenset(uuid for uuid, cordon in cordons.items() if cordon.evict),
             skewed=frozenset(u for u, r in rosters.items() if r.clock_offset is not None),
         )
         open_runs, assigned = view.open_runs(), view.assigned()
         wants = [seen.value for _, seen in view.wants.items()]
-        look.placement = place(wants, assigned, fleet, frozenset(open_runs))
+        look.placement = place(wants, assigned, fleet, view.busy())
+        overdue = self._overdue(look.placement)
+        look.waiting = len(overdue) < len(look.placement.unplaced)
         moves = Moves(view, alive, open_runs, self._settings.fence_delay, now)
         return chain(
             moves.orders(look.placement),
-            job_health.placed_or_not(
-                view, self._overdue(look.placement), look.placement.unplaced, now
-            ),
+            job_health.placed_or_not(view, overdue, look.placement.unplaced, now),
             cursors.missing(view, assigned, now),
         )
 

@@ -106,11 +106,11 @@ class View:
                 job_id, entry.mod_revision, spec.job.run_on, spec.preset_sums or {}, movable
             )
 
-        self.nodes = decoded(keys.nodes, lambda _, e: Node.from_json(e.value))
+        self.nodes = decoded(keys.nodes, _node)
         self.wants = decoded(keys.specs, want)
         self.given = decoded(keys.jobs, lambda _, e: _given_revision(e))
         self.cursors = decoded(keys.cursors, lambda _, e: Cursor.from_json(e.value))
-        self.opens = decoded(keys.opens, lambda _, e: OpenRun.from_json(e.value))
+        self.opens = decoded(keys.opens, _open_run)
         self.cordons = decoded(keys.cordons, lambda _, e: Cordon.from_json(e.value))
         self.pauses = decoded(keys.pauses, lambda _, e: Pause.from_json(e.value))
         self.rosters = decoded(keys.rosters, lambda _, e: Roster.from_json(e.value))
@@ -149,6 +149,11 @@ class View:
             for key in self.mirror.prefix(prefix)
         }
 
+    def cordoned(self) -> set[str]:
+        """Also by a cordon that can't be read."""
+        prefix = self.keys.cordons
+        return {key[len(prefix) :] for key in self.mirror.prefix(prefix)}
+
     def is_alive(self, uuid: str) -> bool:
         return self.nodes.entry(uuid) is not None
 
@@ -171,9 +176,15 @@ class View:
         """(Node uuid, job id) -> the runs that are claimed or running there."""
         runs: dict[tuple[str, str], list[Seen[OpenRun]]] = {}
         for tail, seen in self.opens.items():
-            node, job_id, _ = tail.split("/", 2)
+            node, job_id, _ = tail.split("/")
             runs.setdefault((node, job_id), []).append(seen)
         return runs
+
+    def busy(self) -> frozenset[tuple[str, str]]:
+        """(Node uuid, job id) with an open run, one that can't be read too."""
+        prefix = self.keys.opens
+        found = (key[len(prefix) :].split("/") for key in self.mirror.prefix(prefix))
+        return frozenset((parts[0], parts[1]) for parts in found if len(parts) == 3)
 
 
 def _given_revision(entry: Entry) -> int:
@@ -182,6 +193,21 @@ def _given_revision(entry: Entry) -> int:
         return _GivenRevision.from_json(entry.value).spec_revision
     except ValueError:
         return UNREADABLE_REVISION
+
+
+def _node(uuid: str, entry: Entry) -> Node:
+    node = Node.from_json(entry.value)
+    if node.uuid != uuid:
+        raise ValueError(f"the record is of {node.uuid}")
+    return node
+
+
+def _open_run(tail: str, entry: Entry) -> OpenRun:
+    """What is written about a run goes to the keys that its record names: they must be these."""
+    run = OpenRun.from_json(entry.value)
+    if tail != f"{run.node}/{run.job_id}/{run.run_id}":
+        raise ValueError(f"the record is of {run.run_id} of {run.job_id} on {run.node}")
+    return run
 
 
 def _failover_or_outcome(tail: str, entry: Entry) -> Failover | JobOutcome:

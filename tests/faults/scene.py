@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +19,23 @@ from crony_ops.catalog import load_catalog
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.model.cluster import Alert, Failover
 from crony_ops.model.run import GapRecord, RunRecord, read_run
+from crony_ops.schedule import parse_schedule
 from crony_ops.store import Change, Mirror
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a job itself wrote down when it was started. ``at`` is in unix seconds."""
+
+    job: str
+    tick: int
+    run: str
+    node: str
+    attempt: int
+    at: float
 
 
 class Scene:
@@ -39,6 +55,56 @@ class Scene:
             if change.new is not None:
                 record = read_run(change.new.value)
                 self.records[record.job_id, record.run_id] = record
+
+    def noted(self, schedule: str, after: str = "true", **fields: Any) -> dict[str, Any]:
+        """A shell job that writes itself down as it starts, and then does something."""
+        note = (
+            'printf "%s %s %s %s %s %s\\n" "$CRONY_JOB" "$CRONY_TICK" "$CRONY_RUN" "$CRONY_NODE"'
+            f' "$CRONY_ATTEMPT" "$EPOCHREALTIME" >>{self.ledger}; {after}'
+        )
+        return {"schedule": schedule, "shell": note, "on_node_loss": "report", **fields}
+
+    def starts(self) -> list[Start]:
+        """In the order in which they happened."""
+        if not self.ledger.exists():
+            return []
+        found = []
+        for line in self.ledger.read_text().splitlines():
+            job, tick, run, node, attempt, at = line.split()
+            found.append(Start(job, unix(tick), run, node, int(attempt), float(at)))
+        return found
+
+    def unaccounted(self, job_id: str, schedule: str, since: int, until: int) -> list[int]:
+        """The ticks in (since, until] that were neither run nor are on record."""
+        seen = {start.tick for start in self.starts() if start.job == job_id}
+        gaps = []
+        for (job, _), record in self.records.items():
+            if job == job_id and isinstance(record, GapRecord):
+                gaps.append((record.first, record.last))
+            elif job == job_id and isinstance(record, RunRecord):
+                seen.add(record.tick)
+        ticks = parse_schedule(schedule, timezone="UTC", job_id=job_id).between(since, until)
+        return [
+            tick
+            for tick in ticks
+            if tick not in seen and not any(first <= tick <= last for first, last in gaps)
+        ]
+
+    def run_twice(self) -> list[tuple[Start, Start]]:
+        """Pairs of starts of one tick, but for a re-run of a run that was lost or fenced."""
+        found = []
+        first_of: dict[tuple[str, int, str], Start] = {}
+        for start in self.starts():
+            at = start.run.partition("@")[2]
+            first = first_of.setdefault((start.job, start.tick, at), start)
+            if first is start:
+                continue
+            before = self.records.get((first.job, first.run))
+            excused = isinstance(before, RunRecord) and before.state in ("lost", "fenced")
+            if first.run == start.run or not excused:
+                found.append((first, start))
+            first_of[start.job, start.tick, at] = start
+        return found
 
     async def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
         """Make these the cluster's jobs."""
@@ -84,8 +150,6 @@ class Scene:
 
     async def status(self) -> dict[str, Any]:
         """What `crony-ops status` says, by the real command."""
-        import sys
-
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -101,6 +165,11 @@ class Scene:
         document = json.loads(out)
         assert isinstance(document, dict)
         return document
+
+
+def unix(stamp: str) -> int:
+    """``20261122T160000Z`` in unix seconds."""
+    return int(datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
 
 
 @asynccontextmanager

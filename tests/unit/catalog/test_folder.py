@@ -63,12 +63,12 @@ def test_a_job_in_two_files_names_both_places(folder: Path) -> None:
 
 
 def test_a_file_copied_whole_is_told_without_delay(folder: Path) -> None:
-    ids = [f"job-{number}" for number in range(5_000)]
+    ids = [f"job-{number}" for number in range(2_000)]
     write(folder, "a.yaml", *ids)
     write(folder, "b.yaml", *ids)
     started = time.monotonic()
-    assert len(load_catalog(folder).problems) == 5_000
-    assert time.monotonic() - started < 20
+    assert len(load_catalog(folder).problems) == 2_000
+    assert time.monotonic() - started < 5
 
 
 def test_a_duplicate_is_found_although_the_first_is_broken(folder: Path) -> None:

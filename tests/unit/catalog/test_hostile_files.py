@@ -13,6 +13,8 @@ from crony_ops.catalog.problem import Level
 from crony_ops.catalog.timing import Intervals
 
 INTERVALS = Intervals()
+# A file may have tens of thousands, all of a kind.
+MOST_RENDERED = 500
 WORDS = st.sampled_from(
     [
         *("jobs", "defaults", "a", "b", "schedule", "shell", "http", "url", "notify", "on", "env"),
@@ -26,7 +28,7 @@ WORDS = st.sampled_from(
 
 def read(content: bytes) -> JobFile:
     found = read_job_file("x.yaml", content, {"p": "1"}, INTERVALS)
-    for problem in found.problems:
+    for problem in found.problems[:MOST_RENDERED]:
         assert problem.line >= 1
         assert problem.column >= 1
         assert "\n" not in problem.render()
@@ -42,7 +44,7 @@ def test_any_bytes_are_answered(content: bytes) -> None:
 
 
 @given(st.lists(WORDS, max_size=60).map("".join))
-@settings(max_examples=500)
+@settings(max_examples=200)
 def test_anything_like_yaml_is_answered(text: str) -> None:
     read(text.encode())
 
@@ -67,7 +69,7 @@ VALUES = st.recursive(
 
 
 @given(VALUES, VALUES, VALUES)
-@settings(max_examples=300)
+@settings(max_examples=100)
 def test_any_shape_of_a_file_is_answered(anchored: str, defaults: str, job: str) -> None:
     anchor = anchored.replace("*x", "x")
     mark = "" if anchor == "~" else "&x "
@@ -93,11 +95,11 @@ MERGE_BOMB = "".join(
         "a: &a [*a]\njobs: *a",
         "a: &a {b: *a}\njobs: *a",
         "jobs: &a\n  b:\n    <<: *a\n",
-        "jobs: {" + "a: 1, " * 50_000 + "}",
-        "jobs: {" + "".join(f"a{i}: 1, " for i in range(20_000)) * 2 + "}",
-        "jobs: {a: {env: {" + "".join(f"A{i}: [], " for i in range(50_000)) + "}}}",
-        "jobs: {a: {presets: [" + "q, " * 50_000 + "]}}",
-        "jobs:\n" + "".join(f"  J{i}: {{shel: x}}\n" for i in range(3_000)),
+        "jobs: {" + "a: 1, " * 20_000 + "}",
+        "jobs: {" + "".join(f"a{i}: 1, " for i in range(5_000)) * 2 + "}",
+        "jobs: {a: {env: {" + "".join(f"A{i}: [], " for i in range(20_000)) + "}}}",
+        "jobs: {a: {presets: [" + "q, " * 20_000 + "]}}",
+        "jobs:\n" + "".join(f"  J{i}: {{shel: x}}\n" for i in range(1_000)),
         "defaults: {env: {"
         + "".join(f"A{i}: [], " for i in range(1_000))
         + "}}\njobs:\n"
@@ -112,4 +114,4 @@ def test_a_hostile_file_is_refused_in_bounded_time(text: str) -> None:
     started = time.monotonic()
     found = read(text.encode())
     assert [p for p in found.problems if p.level is Level.error]
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 5

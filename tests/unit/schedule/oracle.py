@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -93,18 +93,11 @@ class Walk:
 
 
 def walk(zone: ZoneInfo, start: int, end: int, step: int) -> Walk:
-    epoch = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time, and so of no zone
-    return Walk(
-        step,
-        tuple(
-            (
-                moment,
-                (datetime.fromtimestamp(moment, zone).replace(tzinfo=None) - epoch)
-                // timedelta(seconds=1),
-            )
-            for moment in range(start - start % step, end, step)
-        ),
-    )
+    def wall(moment: int) -> int:
+        return int(datetime.fromtimestamp(moment, zone).replace(tzinfo=UTC).timestamp())
+
+    moments = range(start - start % step, end, step)
+    return Walk(step, tuple((moment, wall(moment)) for moment in moments))
 
 
 def ticks(expression: str, along: Walk) -> Iterator[int]:

@@ -70,7 +70,7 @@ def test_skip_records_all() -> None:
     assert missed("skip", now=200) == MissedTicks(180, (), Gap(60, 180, 3))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     expression=st.sampled_from(["*/7 * * * * *", "* * * * *", "@every 45s", "0 */2 * * *"]),
     away=st.floats(-10, 20_000),

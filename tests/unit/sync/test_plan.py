@@ -135,7 +135,8 @@ def test_a_removal_tells_which_nodes_hold_the_job() -> None:
 
 
 _specs = st.dictionaries(
-    st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True),
+    # Few ids, so that two catalogues often have some in common.
+    st.sampled_from(["a", "b", "db-backup", "warm.cache", "x_1", "z9"]),
     st.builds(
         spec,
         schedule=st.sampled_from(["30 2 * * *", "@every 90s", "H H * * *"]),

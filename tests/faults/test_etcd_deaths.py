@@ -1,0 +1,35 @@
+"""etcd dies and comes back: every process goes on by itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from tests.faults.scene import scene
+from tests.faults.test_agent_deaths import jobs_of_every_kind, running, settled
+
+OUTAGE = 10.0
+
+
+async def test_after_an_outage_of_etcd_no_tick_is_run_twice_and_none_is_forgotten(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, nodes=2, watchers=2) as it:
+        jobs = jobs_of_every_kind(it)
+        await it.sync(jobs)
+        await running(it, jobs)
+        since = int(time.time())
+        it.cluster.etcd.kill()
+        killed = time.monotonic()
+        await it.until(lambda: time.monotonic() - killed > OUTAGE, "the outage", timeout=30)
+        it.cluster.etcd.start()
+        back = time.time()
+
+        def all_go_on() -> bool:
+            return {s.job for s in it.starts() if s.tick > back} == set(jobs)
+
+        await it.until(all_go_on, "every job goes on", timeout=30)
+        await settled(it, jobs, since)
+        pinned = [s.tick for s in it.starts() if s.job == "pinned"]
+        missed_by_pinned = set(range(since + 1, int(back))) - set(pinned)
+        assert len(missed_by_pinned) < OUTAGE / 2, "the pinned job goes on through the outage"
