@@ -99,7 +99,7 @@ class SyncRefused(CronyError):
 
 
 class ClusterInUse(CronyError):
-    message = "{path} is in use by a local cluster (pid {pid}): stop that one, or use another folder"
+    message = "{path} is in use by a local cluster (pid {pid}): stop it, or use another folder"
 
 
 class LocalClusterFailed(CronyError):

@@ -33,18 +33,18 @@ class Problem:
 
     @property
     def message(self) -> str:
-        """What is wrong and how to mend it, without the place."""
+        """What is wrong and how to mend it, without the place: one line, whatever it quotes."""
         words = f"{self.what}; {self.mend}" if self.mend else self.what
-        return f"{self.field}: {words}" if self.field else words
+        return _escaped(f"{self.field}: {words}" if self.field else words)
 
     def render(self, *, caret: bool = False) -> str:
         """``file:line:column: field: what; how to mend it``, and the line itself with a caret."""
         mark = "warning: " if self.level is Level.warning else ""
-        head = f"{self.file}:{self.line}:{self.column}: {mark}{self.message}"
+        head = f"{_escaped(self.file)}:{self.line}:{self.column}: {mark}{self.message}"
         if not caret or not self.text.strip():
             return head
         start = max(0, self.column - _CARET_WIDTH + 20)
-        shown = self.text[start : start + _CARET_WIDTH].replace("\t", " ").rstrip()
+        shown = _one_column_each(self.text[start : start + _CARET_WIDTH]).rstrip()
         return f"{head}\n    {shown}\n    {' ' * (self.column - 1 - start)}^"
 
     def as_github(self) -> str:
@@ -57,6 +57,22 @@ class Problem:
         known = dataclasses.asdict(self)
         del known["text"]
         return {**known, "level": self.level.value}
+
+
+def _escaped(words: str) -> str:
+    """With what can't be seen as YAML writes it in double quotes: ``\\n``, ``\\x1b``, ``\\u200b``."""
+    if words.isprintable():
+        return words
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in words
+    )
+
+
+def _one_column_each(line: str) -> str:
+    """What can't be seen in as many places, lest the caret stand elsewhere."""
+    return "".join(
+        char if char.isprintable() else " " if char.isspace() else "\ufffd" for char in line
+    )
 
 
 def _data(words: str) -> str:

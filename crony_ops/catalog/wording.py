@@ -202,5 +202,5 @@ def _name(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    text = str(value).replace("\n", "⏎")
+    text = str(value)
     return f"`{text}`" if len(text) <= 60 else f"`{text[:57]}…`"

@@ -58,13 +58,13 @@ def pause(
     """Let jobs rest: their ticks pass, a run under way goes on. `crony-ops run` still runs them."""
     now = time.time()
     order = Pause(who=operator(), at=now, why=why, until=until and read_until(until, now))
-    asyncio.run(_pause(settings, jobs, order))
+    asyncio.run(pause_jobs(settings, jobs, order))
 
 
 @connected
 def resume(settings: EtcdSettings, jobs: _Jobs) -> None:
     """Let paused jobs run again from now on. What was due meanwhile is not made up."""
-    asyncio.run(_resume(settings, jobs))
+    asyncio.run(resume_jobs(settings, jobs))
 
 
 def read_until(written: str, now: float) -> float:
@@ -93,7 +93,7 @@ def clock_offset(now: float, nodes: Iterable[Node]) -> float:
     return now - newest if not -5 <= now - newest <= _NEWEST_RENEWAL_WITHIN else 0.0
 
 
-async def _pause(settings: EtcdSettings, jobs: Sequence[str], order: Pause) -> None:
+async def pause_jobs(settings: EtcdSettings, jobs: Sequence[str], order: Pause) -> None:
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)
@@ -119,7 +119,7 @@ async def _pause(settings: EtcdSettings, jobs: Sequence[str], order: Pause) -> N
             )
 
 
-async def _resume(settings: EtcdSettings, jobs: Sequence[str]) -> None:
+async def resume_jobs(settings: EtcdSettings, jobs: Sequence[str]) -> None:
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)

@@ -42,9 +42,9 @@ class LocalCluster:
     """``node-1`` … in the group web, but ``node-3`` in db; ``watcher-1`` …; ``etcd``.
 
     ``overrides`` changes settings: of all nodes under ``node``, of all watchers under ``watcher``,
-    of one process under its name. ``presets_dir`` holds the nodes' preset scripts. ``ports``, for
-    etcd's clients and peers, are taken if they are free, and else those of the folder's last
-    cluster. ``fresh`` forgets what that one left.
+    of one process under its name. ``presets_dir`` holds the nodes' preset scripts. etcd gets the
+    ports for clients and peers that the folder's last cluster had, else ``ports``, if they are
+    free. ``fresh`` forgets what the last cluster left.
 
     ``store`` is a client of its etcd between start and stop. Nothing of the cluster, runs included,
     outlives this process, not even when it is killed.
@@ -206,7 +206,7 @@ class LocalCluster:
         return holders
 
     async def _start_etcd(self) -> None:
-        wanted = self._ports or self.folder.last_ports()
+        wanted = self.folder.last_ports() or self._ports
         for _ in range(_PORT_TRIES):
             ports = choose_ports(wanted)
             self.folder.note_ports(ports)

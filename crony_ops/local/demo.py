@@ -17,11 +17,10 @@ import yaml
 from crony_ops.catalog import load_catalog
 from crony_ops.catalog.presets import find_presets
 from crony_ops.errors import CronyError, LocalClusterFailed
-from crony_ops.local.audit import Audit, Fate, Series, audit
+from crony_ops.local.audit import Audit, Fate, audit
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.local.evidence import Evidence
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
-from crony_ops.schedule import parse_schedule, splay_offset
 
 if TYPE_CHECKING:
     from crony_ops.model.spec import Spec
@@ -190,34 +189,11 @@ class Demo:
         return stopped_at
 
     def _sum_up(self, evidence: Evidence, stopped_at: float) -> bool:
-        result = audit(self._series(evidence, stopped_at), self._lines(), evidence.records)
+        names = {self._cluster.uuid(node.name): node.name for node in self._cluster.nodes}
+        series = evidence.series(self._specs, names, stopped_at)
+        result = audit(series, self._lines(), evidence.records)
         sys.stdout.write("\n" + "\n".join(report(result, self._first_elsewhere())) + "\n")
         return result.sound
-
-    def _series(self, evidence: Evidence, stopped_at: float) -> list[Series]:
-        names = {self._cluster.uuid(node.name): node.name for node in self._cluster.nodes}
-        series = []
-        for tail, after in evidence.first_cursors.items():
-            job_id, _, uuid = tail.partition("/")
-            if job_id not in self._specs:
-                continue
-            job = self._specs[job_id].job
-            series.append(
-                Series(
-                    job_id=job_id,
-                    schedule=parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id),
-                    after=after,
-                    # A cursor that stood still must not hide the ticks that it forgot.
-                    until=max(evidence.cursors[tail], int(stopped_at) - 1),
-                    node=names[uuid] if uuid else "",
-                    splay=splay_offset(job_id, job.splay),
-                    rerun=job.rerun,
-                )
-            )
-        missing = self._specs.keys() - {one.job_id for one in series}
-        if missing:
-            raise LocalClusterFailed(reason=f"never assigned: {', '.join(sorted(missing))}")
-        return series
 
     def _lines(self) -> list[LedgerLine]:
         return read_ledger(self._ledger.read_text().splitlines()) if self._ledger.exists() else []

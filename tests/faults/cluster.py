@@ -1,4 +1,4 @@
-"""A local cluster for fault tests: ledger jobs in it, and every tick of theirs audited at the end."""
+"""A local cluster for fault tests: ledger jobs in it, and all their ticks audited."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from crony_ops.catalog import load_catalog
-from crony_ops.local.audit import Audit, Series, audit
+from crony_ops.local.audit import Audit, audit
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.local.evidence import Evidence
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
-from crony_ops.model.spec import Spec
-from crony_ops.schedule import parse_schedule, splay_offset
+
+if TYPE_CHECKING:
+    from crony_ops.model.spec import Spec
 
 
 class Trial:
@@ -86,21 +87,7 @@ class Trial:
         await asyncio.gather(*(node.terminate(15) for node in self.cluster.nodes))
         await self.cluster.wait_until(lambda: not self.evidence.pending, "every run's end", 30)
         names = {self.cluster.uuid(node.name): node.name for node in self.cluster.nodes}
-        series = []
-        for tail, after in self.evidence.first_cursors.items():
-            job_id, _, uuid = tail.partition("/")
-            job = self.specs[job_id].job
-            series.append(
-                Series(
-                    job_id=job_id,
-                    schedule=parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id),
-                    after=after,
-                    until=max(self.evidence.cursors[tail], int(stopped_at) - 1),
-                    node=names[uuid] if uuid else "",
-                    splay=splay_offset(job_id, job.splay),
-                    rerun=job.rerun,
-                )
-            )
+        series = self.evidence.series(self.specs, names, stopped_at)
         return audit(series, self.lines(), self.evidence.records)
 
 

@@ -8,103 +8,76 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from crony_ops.catalog import load_catalog
+from crony_ops.local.audit import Audit, Series, audit
 from crony_ops.local.cluster import LocalCluster
+from crony_ops.local.evidence import Evidence
+from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
 from crony_ops.model.cluster import Alert, Failover
-from crony_ops.model.run import GapRecord, RunRecord, read_run
+from crony_ops.model.run import GapRecord, RunRecord
 from crony_ops.schedule import parse_schedule
-from crony_ops.store import Change, Mirror
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a job itself wrote down when it was started. ``at`` is in unix seconds."""
-
-    job: str
-    tick: int
-    run: str
-    node: str
-    attempt: int
-    at: float
-
-
 class Scene:
-    """``records`` holds every run record that ever stood in etcd, trimmed ones too."""
+    """``evidence`` is every run record that ever stood in etcd, trimmed ones too."""
 
     def __init__(self, cluster: LocalCluster, folder: Path) -> None:
         self.cluster = cluster
         self.folder = folder
-        self.ledger = folder / "ledger"
-        self.records: dict[tuple[str, str], RunRecord | GapRecord] = {}
-        self.mirror = Mirror(cluster.store, (cluster.keys.runs,), on_change=self._recorded)
+        self.evidence = Evidence(cluster.store, cluster.keys)
+        self._ledger = folder / "ledger"
 
-    def _recorded(self, changes: object) -> None:
-        assert isinstance(changes, list | tuple)
-        for change in changes:
-            assert isinstance(change, Change)
-            if change.new is not None:
-                record = read_run(change.new.value)
-                self.records[record.job_id, record.run_id] = record
+    def noted(self, schedule: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
+        """A shell job that writes itself down when it starts and when it ends."""
+        return ledger_job(self._ledger, schedule, seconds=seconds, **fields)
 
-    def noted(self, schedule: str, after: str = "true", **fields: Any) -> dict[str, Any]:
-        """A shell job that writes itself down as it starts, and then does something."""
-        note = (
-            'printf "%s %s %s %s %s %s\\n" "$CRONY_JOB" "$CRONY_TICK" "$CRONY_RUN" "$CRONY_NODE"'
-            f' "$CRONY_ATTEMPT" "$EPOCHREALTIME" >>{self.ledger}; {after}'
-        )
-        return {"schedule": schedule, "shell": note, "on_node_loss": "report", **fields}
-
-    def starts(self) -> list[Start]:
-        """In the order in which they happened."""
-        if not self.ledger.exists():
+    def ledger(self) -> list[LedgerLine]:
+        if not self._ledger.exists():
             return []
-        found = []
-        for line in self.ledger.read_text().splitlines():
-            job, tick, run, node, attempt, at = line.split()
-            found.append(Start(job, unix(tick), run, node, int(attempt), float(at)))
-        return found
+        return read_ledger(self._ledger.read_text().splitlines())
 
-    def unaccounted(self, job_id: str, schedule: str, since: int, until: int) -> list[int]:
-        """The ticks in (since, until] that were neither run nor are on record."""
-        seen = {start.tick for start in self.starts() if start.job == job_id}
-        gaps = []
-        for (job, _), record in self.records.items():
-            if job == job_id and isinstance(record, GapRecord):
-                gaps.append((record.first, record.last))
-            elif job == job_id and isinstance(record, RunRecord):
-                seen.add(record.tick)
-        ticks = parse_schedule(schedule, timezone="UTC", job_id=job_id).between(since, until)
-        return [
-            tick
-            for tick in ticks
-            if tick not in seen and not any(first <= tick <= last for first, last in gaps)
+    def starts(self) -> list[LedgerLine]:
+        return [line for line in self.ledger() if line.event == "start"]
+
+    def audit(self, jobs: Mapping[str, Mapping[str, Any]], since: int, until: int) -> Audit:
+        """Of jobs that don't run on every node, over the ticks in (since, until]."""
+        series = [
+            Series(
+                job_id,
+                parse_schedule(job["schedule"], timezone="UTC", job_id=job_id),
+                after=since,
+                until=until,
+                rerun=job.get("on_node_loss") == "rerun",
+            )
+            for job_id, job in jobs.items()
         ]
+        ledger = [line for line in self.ledger() if line.tick > since]
+        gaps = [r for r in self.evidence.records if isinstance(r, GapRecord)]
+        runs = [r for r in self.evidence.records if isinstance(r, RunRecord) and r.tick > since]
+        return audit(series, ledger, [*gaps, *runs])
 
-    def run_twice(self) -> list[tuple[Start, Start]]:
-        """Pairs of starts of one tick, but for a re-run of a run that was lost or fenced."""
-        found = []
-        first_of: dict[tuple[str, int, str], Start] = {}
-        for start in self.starts():
-            at = start.run.partition("@")[2]
-            first = first_of.setdefault((start.job, start.tick, at), start)
-            if first is start:
-                continue
-            before = self.records.get((first.job, first.run))
-            excused = isinstance(before, RunRecord) and before.state in ("lost", "fenced")
-            if first.run == start.run or not excused:
-                found.append((first, start))
-            first_of[start.job, start.tick, at] = start
-        return found
+    async def settled(self, jobs: Mapping[str, Mapping[str, Any]], since: int) -> None:
+        """Every tick from ``since`` up to now comes to be accounted for, and none is run twice."""
+        until = int(time.time())
+        found = self.audit(jobs, since, until)
+
+        def sound() -> bool:
+            nonlocal found
+            found = self.audit(jobs, since, until)
+            return found.sound
+
+        try:
+            await self.until(sound, "every tick is accounted for", timeout=25)
+        finally:
+            assert found.sound, (found.unaccounted, found.twice, found.wrong)
 
     async def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
         """Make these the cluster's jobs."""
@@ -167,18 +140,13 @@ class Scene:
         return document
 
 
-def unix(stamp: str) -> int:
-    """``20261122T160000Z`` in unix seconds."""
-    return int(datetime.strptime(stamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
-
-
 @asynccontextmanager
 async def scene(folder: Path, **options: Any) -> AsyncIterator[Scene]:
     async with LocalCluster(folder / "cluster", **options) as cluster:
         it = Scene(cluster, folder)
-        watching = asyncio.create_task(it.mirror.run())
+        watching = asyncio.create_task(it.evidence.run())
         try:
-            await it.mirror.synced()
+            await it.evidence.synced()
             yield it
         finally:
             watching.cancel()

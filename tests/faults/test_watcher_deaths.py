@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from crony_ops.store import Entry
 from tests.faults.scene import Scene, scene
+
+if TYPE_CHECKING:
+    from crony_ops.store import Entry
 
 TTL = 3
 MANY = 500

@@ -120,7 +120,8 @@ def test_nothing_outlives_a_killed_up_and_the_next_one_goes_on(up: Up) -> None:
     assert up.endpoint() == endpoint
     began = time.time()
     until(lambda: up.cursor() > max(before, began), up.said)
-    runs = [n.run for n in read_ledger(up.ledger.read_text().splitlines()) if n.event == "start"]
+    lines = read_ledger(up.ledger.read_text().splitlines())
+    runs = [(line.job, line.run) for line in lines if line.event == "start"]
     assert len(runs) == len(set(runs))
 
 

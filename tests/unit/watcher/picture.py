@@ -1,15 +1,14 @@
-"""A key space to decide on: built by hand, changed by the decisions, read as the leader reads it."""
+"""A key space to decide on: built by hand, changed by decisions, read as the leader reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from crony_ops.model.job import Job, RunOn
 from crony_ops.model.node import Node
 from crony_ops.model.run import OpenRun, RunRecord, read_run, tick_run_id
 from crony_ops.model.spec import Assignment, Cursor, Source, Spec
-from crony_ops.store import Mirror, TxnResult
 from crony_ops.store.keys import Keys
 from crony_ops.watcher import cursors, failover, job_health
 from crony_ops.watcher.moves import Moves
@@ -18,6 +17,9 @@ from crony_ops.watcher.placement import Fleet, Placement, place
 from crony_ops.watcher.removal import Removals
 from crony_ops.watcher.view import View
 from tests.unit.etcd_model import EtcdModel
+
+if TYPE_CHECKING:
+    from crony_ops.store import Mirror, TxnResult
 
 FENCE_DELAY = 5.0
 NOON = 1_800_000_000

@@ -1,0 +1,87 @@
+"""A local cluster in the hands of a test."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import psutil
+import pytest
+
+from crony_ops.errors import ClusterInUse, LocalClusterFailed
+from crony_ops.local.cluster import LocalCluster
+from crony_ops.local.etcd import choose_ports
+from crony_ops.local.folder import ClusterFolder
+from tests.faults.cluster import trial
+
+
+async def test_a_run_outlives_its_killed_agent_and_is_adopted_by_the_next(tmp_path: Path) -> None:
+    async with trial(tmp_path, nodes=1) as t:
+        await t.sync({"long": t.job("*/2 * * * * *", seconds=5)})
+        await t.cluster.wait_until(lambda: bool(t.lines("long")), "a run begins")
+        first = t.lines("long")[0]
+        t.cluster.node("node-1").restart()
+        await t.runs("long")
+        result = await t.audit()
+    ends = [line for line in t.lines("long") if line.event == "end"]
+    assert ends[0].run == first.run
+    states = {record.run_id: record.state for record in t.evidence.records if record.type == "run"}
+    assert states[first.run] == "succeeded"
+    assert result.sound, (result.twice, result.wrong, result.unaccounted)
+
+
+async def test_a_frozen_process_is_alive_and_ends_in_order(tmp_path: Path) -> None:
+    async with LocalCluster(tmp_path, nodes=1, overrides={"node-1": {"groups": ["odd"]}}) as one:
+        assert (await one.living_nodes())["node-1"].groups == ("odd",)
+        node = one.node("node-1")
+        node.freeze()
+        status = psutil.Process(node.pid).status()
+        assert node.alive
+        assert status == psutil.STATUS_STOPPED
+        await node.terminate()
+        assert node.exit_status == 0
+    assert not one.etcd.alive
+
+
+async def test_a_daemon_that_does_not_come_up_says_why_and_nothing_is_left(tmp_path: Path) -> None:
+    ClusterFolder(tmp_path).state("node-1").write_text("no folder")
+    cluster = LocalCluster(tmp_path, nodes=1)
+    with pytest.raises(LocalClusterFailed, match="node-1 ended with 1"):
+        await cluster.start()
+    assert not cluster.etcd.alive
+    assert not cluster.watcher(1).alive
+    ClusterFolder(tmp_path).occupy()
+
+
+def test_a_folder_is_occupied_once(tmp_path: Path) -> None:
+    folder = ClusterFolder(tmp_path)
+    folder.occupy()
+    with pytest.raises(ClusterInUse):
+        ClusterFolder(tmp_path).occupy()
+    folder.vacate()
+    again = ClusterFolder(tmp_path)
+    again.occupy()
+    again.vacate()
+
+
+def test_a_cleared_folder_keeps_nothing_but_its_lock(tmp_path: Path) -> None:
+    folder = ClusterFolder(tmp_path)
+    folder.occupy()
+    folder.note_ports((20_001, 20_002))
+    assert folder.last_ports() == (20_001, 20_002)
+    (tmp_path / "node-1").mkdir()
+    (tmp_path / "node-1" / "journal").write_text(json.dumps({}))
+    folder.clear()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["lock", "log"]
+    assert folder.last_ports() is None
+    folder.vacate()
+
+
+def test_wanted_ports_are_taken_if_they_are_free() -> None:
+    wanted = choose_ports(None)
+    assert choose_ports(wanted) == wanted
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", wanted[0]))
+        other.listen()
+        assert not set(choose_ports(wanted)) & {wanted[0]}

@@ -1,0 +1,63 @@
+"""What nobody can mend but a person is told once."""
+
+from __future__ import annotations
+
+import pytest
+
+from crony_ops.model.cluster import Alert
+from crony_ops.watcher.complaints import Complaints
+from tests.unit.watcher.picture import NOON, Picture
+
+
+@pytest.fixture
+def picture() -> Picture:
+    picture = Picture()
+    picture.etcd.put(picture.keys.spec("j"), b"{")
+    list(picture.view.wants.items())
+    return picture
+
+
+def test_a_value_that_can_not_be_read_is_named(picture: Picture) -> None:
+    (order,) = Complaints().orders(picture.view, NOON)
+    assert order.alert is not None
+    assert order.alert.title == "/crony/spec/j can't be read"
+
+
+def test_a_complaint_is_made_once_even_when_its_alert_was_trimmed(picture: Picture) -> None:
+    complaints = Complaints()
+    picture.carry_out(complaints.orders(picture.view, NOON))
+    assert list(complaints.orders(picture.view, NOON + 1)) == []
+    (key,) = picture.etcd.prefix(picture.keys.alerts)
+    picture.etcd.delete(key)
+    assert list(complaints.orders(picture.view, NOON + 2)) == []
+
+
+def test_the_next_leader_does_not_make_it_again(picture: Picture) -> None:
+    picture.carry_out(Complaints().orders(picture.view, NOON))
+    assert list(Complaints().orders(picture.view, NOON + 1)) == []
+
+
+def test_a_complaint_that_could_not_be_written_is_made_again(picture: Picture) -> None:
+    complaints = Complaints()
+    (lost,) = complaints.orders(picture.view, NOON)
+    (again,) = complaints.orders(picture.view, NOON + 1)
+    assert lost.alert is not None
+    assert again.alert is not None
+    assert lost.alert.id == again.alert.id
+
+
+def test_a_value_that_is_broken_anew_is_complained_about_anew(picture: Picture) -> None:
+    complaints = Complaints()
+    picture.carry_out(complaints.orders(picture.view, NOON))
+    picture.etcd.put(picture.keys.spec("j"), b"[")
+    list(picture.view.wants.items())
+    assert len(list(complaints.orders(picture.view, NOON + 1))) == 1
+
+
+@pytest.mark.parametrize(("ahead", "told"), [(60, False), (61, True)])
+def test_a_cursor_far_ahead_of_the_clock_is_told(ahead: int, told: bool) -> None:
+    picture = Picture()
+    picture.set_cursor("j", NOON + ahead)
+    picture.carry_out(Complaints().orders(picture.view, NOON))
+    alerts = picture.etcd.prefix(picture.keys.alerts).values()
+    assert [Alert.from_json(a.value).cause for a in alerts] == ["cursor ahead"] * told

@@ -1,0 +1,107 @@
+"""The news of runs go into a job's health, each once; a job without a node is an alert."""
+
+from __future__ import annotations
+
+import pytest
+
+from crony_ops.model.cluster import Alert, Health
+from crony_ops.model.run import News, RunState, tick_run_id
+from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, health_after, placed_or_not
+from tests.unit.watcher.picture import NOON, Picture
+
+
+def news(state: RunState | str, at: float = NOON, count: int = 1) -> News:
+    return News.model_validate(
+        {
+            "run_id": tick_run_id(int(at)),
+            "job_id": "j",
+            "state": state,
+            "at": at,
+            "tick": int(at),
+            "count": count,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("ends", "failures", "since"),
+    [
+        (["failed", "timed_out"], 2, NOON),
+        (["failed", "succeeded"], 0, None),
+        (["succeeded", "failed"], 1, NOON + 1),
+        (["failed", "skipped", "failed"], 2, NOON),
+        (["failed", "lost", "failed"], 2, NOON),
+        (["failed", "killed", "fenced"], 1, NOON),
+    ],
+)
+def test_failures_in_a_row_are_counted_since_the_first(
+    ends: list[str], failures: int, since: float | None
+) -> None:
+    health = Health()
+    for second, state in enumerate(ends):
+        health = health_after(health, news(RunState(state), NOON + second))
+    assert (health.consecutive_failures, health.failing_since) == (failures, since)
+
+
+def test_missed_ticks_are_counted_and_say_nothing_about_the_last_run() -> None:
+    health = health_after(health_after(Health(), news(RunState.failed)), news("missed", count=7))
+    assert (health.missed, health.last_state, health.consecutive_failures) == (
+        7,
+        RunState.failed,
+        1,
+    )
+
+
+@pytest.fixture
+def picture() -> Picture:
+    picture = Picture()
+    picture.want("j")
+    return picture
+
+
+def tell(picture: Picture, told: News) -> None:
+    picture.etcd.put(picture.keys.news(told.job_id, told.run_id), told.to_json())
+
+
+def health(picture: Picture) -> Health:
+    entry = picture.etcd.get(picture.keys.health("j"))
+    assert entry is not None
+    return Health.from_json(entry.value)
+
+
+def test_each_piece_of_news_counts_once_whoever_reads_it(picture: Picture) -> None:
+    tell(picture, news(RunState.failed))
+    first = list(digest(picture.view))
+    second = list(digest(picture.fresh_view()))
+    done = [result.succeeded for result in picture.carry_out([*first, *second])]
+    assert done == [True, False]
+    assert health(picture).consecutive_failures == 1
+    assert not picture.etcd.prefix(picture.keys.all_news)
+
+
+def test_a_flood_of_news_is_taken_in_oldest_first_and_bit_by_bit(picture: Picture) -> None:
+    for second in range(MAX_NEWS_IN_AN_ORDER + 5):
+        tell(picture, news(RunState.failed, NOON + second))
+    picture.carry_out(digest(picture.view))
+    assert health(picture).consecutive_failures == MAX_NEWS_IN_AN_ORDER
+    picture.carry_out(digest(picture.view))
+    assert health(picture).consecutive_failures == MAX_NEWS_IN_AN_ORDER + 5
+    assert health(picture).failing_since == NOON
+
+
+def test_a_health_that_can_not_be_read_is_begun_anew(picture: Picture) -> None:
+    picture.etcd.put(picture.keys.health("j"), b"{")
+    tell(picture, news(RunState.failed))
+    picture.carry_out(digest(picture.view))
+    assert health(picture).consecutive_failures == 1
+
+
+def test_a_job_without_a_node_is_alerted_once_and_noted_until_it_has_one(picture: Picture) -> None:
+    for second in range(2):
+        orders = placed_or_not(picture.view, {"j": "no node is up"}, {"j"}, NOON + second)
+        picture.carry_out(orders)
+    (entry,) = picture.etcd.prefix(picture.keys.alerts).values()
+    assert Alert.from_json(entry.value).message == "no node is up"
+    assert health(picture).unplaced_since == NOON
+    picture.carry_out(placed_or_not(picture.view, {}, {}, NOON + 2))
+    assert health(picture).unplaced_since is None
