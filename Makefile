@@ -39,7 +39,7 @@ clean: ## remove all that these targets have made
 $(INSTALLED): pyproject.toml
 	@[ -x $(BIN)/python ] || $(PYTHON) -m venv .venv
 	@echo "installing into .venv"
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -e '.[dev]'
 	@touch $@
 
 # The package is unpacked, not installed: installing it would start a service. Where this can't be

@@ -161,7 +161,9 @@ def _fail(words: str, status: int) -> int:
 
 def main() -> None:
     gc.set_threshold(_COLLECT_EVERY)
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    gc.freeze()  # the process ends here, and would look through all that is left several times
+    sys.exit(status)
 
 
 if __name__ == "__main__":

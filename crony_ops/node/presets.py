@@ -13,7 +13,7 @@ from crony_ops.model.duration import format_duration
 from crony_ops.model.node import PresetFailure
 from crony_ops.model.record import Record
 from crony_ops.node.process import spawn
-from crony_ops.node.run_folder import read_tail
+from crony_ops.node.run_folder import last_line, read_tail
 from crony_ops.node.shell import PATH
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Presets:
         finally:
             process.close()
         if process.exit_status:
-            said = read_tail(log, 0, _REASON_TAIL).strip().rpartition("\n")[2].strip()
+            said = last_line(read_tail(log, 0, _REASON_TAIL))
             return f"exit {process.exit_status}" + (f": {said}" if said else "")
         if hashlib.sha256(path.read_bytes()).hexdigest() != script.sha256:
             return "the script was changed while it ran"

@@ -141,6 +141,16 @@ def read_journal(files: RunFiles) -> Journal | None:
     )
 
 
+def open_log(files: RunFiles) -> int:
+    """A descriptor to append to the run's output with; the caller closes it."""
+    return os.open(files.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+
+
+def output_limit(state: RunState) -> int:
+    """Bytes of output that go into the record of a run that ended so; the log has it all."""
+    return 512 if state is RunState.succeeded else 4096
+
+
 def read_tail(log: Path, offset: int, limit: int) -> str:
     """The last ``limit`` bytes of what was written to the log since ``offset``, as text.
 
@@ -164,6 +174,11 @@ def text_tail(output: bytes, limit: int) -> str:
         text = text.lstrip("\ufffd") or text
     # A replaced byte takes three.
     return text.encode()[-limit:].decode("utf-8", "ignore")
+
+
+def last_line(output: str) -> str:
+    """The last that isn't blank: where a program that fails says why. Empty if there is none."""
+    return output.strip().rpartition("\n")[2].strip()
 
 
 class RunFolder:

@@ -51,7 +51,9 @@ async def test_a_daemon_that_does_not_come_up_says_why_and_nothing_is_left(tmp_p
         await cluster.start()
     assert not cluster.etcd.alive
     assert not cluster.watcher(1).alive
-    ClusterFolder(tmp_path).occupy()
+    free = ClusterFolder(tmp_path)
+    free.occupy()
+    free.vacate()
 
 
 def test_a_folder_is_occupied_once(tmp_path: Path) -> None:

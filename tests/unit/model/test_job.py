@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crony_ops.model.job import Job
@@ -57,6 +57,7 @@ HTTP = st.fixed_dictionaries(
 JOBS = st.one_of(SHELL, HTTP).map(Job.model_validate)
 
 
+@settings(max_examples=50)
 @given(JOBS)
 def test_a_job_comes_out_of_etcd_as_it_went_in(job: Job) -> None:
     spec = Spec.of(job, Source(file="jobs/a.yaml"), {"p": "s"})
@@ -65,6 +66,7 @@ def test_a_job_comes_out_of_etcd_as_it_went_in(job: Job) -> None:
     assert Assignment.from_json(given.to_json()) == given
 
 
+@settings(max_examples=50)
 @given(JOBS, st.permutations([("p", "1"), ("q", "2"), ("r", "3")]))
 def test_the_sum_of_a_spec_depends_on_the_job_and_its_presets_alone(
     job: Job, presets: list[tuple[str, str]]

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crony_ops.model.job import RunOn
@@ -337,6 +337,7 @@ def eligible(want: Want, there: Fleet) -> set[str]:
 Picture = tuple[list[Want], Assigned, Fleet, frozenset[tuple[str, str]]]
 
 
+@settings(max_examples=60)
 @given(pictures())
 def test_every_target_is_eligible_and_nothing_leaves_a_living_node_during_a_run(
     picture: Picture,
@@ -349,6 +350,7 @@ def test_every_target_is_eligible_and_nothing_leaves_a_living_node_during_a_run(
             assert step.source not in there.alive or (step.source, step.job_id) not in busy
 
 
+@settings(max_examples=60)
 @given(pictures())
 def test_every_job_has_a_node_or_is_named_with_the_reason(picture: Picture) -> None:
     wants, assigned, there, busy = picture
@@ -374,6 +376,7 @@ def test_every_job_has_a_node_or_is_named_with_the_reason(picture: Picture) -> N
     assert all(result.held.values())
 
 
+@settings(max_examples=60)
 @given(pictures())
 def test_what_was_placed_is_at_rest(picture: Picture) -> None:
     wants, assigned, there, _ = picture
@@ -382,6 +385,7 @@ def test_what_was_placed_is_at_rest(picture: Picture) -> None:
     assert place(wants, after, there, NOBODY).steps == []
 
 
+@settings(max_examples=60)
 @given(pictures(), st.randoms(use_true_random=False))
 def test_every_watcher_comes_to_the_same_placement(picture: Picture, rnd: random.Random) -> None:
     wants, assigned, there, busy = picture

@@ -1,0 +1,1 @@
+"""What Crony Ops costs, each piece of work beside the least that it could cost."""

@@ -1,0 +1,182 @@
+"""One attempt of a shell job: its process, started here or by an earlier life of the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import Attempt, RunState
+from crony_ops.node import shell
+from crony_ops.node.process import Process, boot_id, running_with, spawn
+from crony_ops.node.run_folder import (
+    Ended,
+    Started,
+    begin_journal,
+    last_line,
+    open_log,
+    output_limit,
+    read_journal,
+    read_tail,
+    record_start,
+)
+
+if TYPE_CHECKING:
+    from crony_ops.node.run_folder import Journal, RunFiles, RunMeta
+    from crony_ops.node.stop_order import StopOrder
+
+_REASON_LINE = 200
+_SIGNALS = {int(number) for number in signal.valid_signals()}
+
+
+def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAttempt:
+    """Raises CannotStart, OSError or ValueError (a NUL byte in the command)."""
+    job, context = meta.job, meta.context
+    assert job.shell is not None
+    presets = [path.read_text("utf-8") for path in context.preset_env]
+    env = shell.environment(job, context, number, os.environ, presets)
+    wrapped = not context.dies_with_agent and shell.hides_its_end(job.shell)
+    argv = shell.command_line(job, files, number, wrapped=wrapped)
+    if number == 1:
+        begin_journal(files, meta)
+    with contextlib.ExitStack() as opened:
+        log = open_log(files)
+        opened.callback(os.close, log)
+        if (user := shell.other_user(job)) is not None:
+            os.fchown(log, user.pw_uid, user.pw_gid)  # so that it may open /dev/stderr
+        offset = os.fstat(log).st_size
+        process = spawn(
+            argv,
+            cwd=job.workdir or "/",
+            env=env,
+            output=log,
+            journal=None if wrapped or context.dies_with_agent else files.journal,
+            dies_with_agent=context.dies_with_agent,
+        )
+    started = Started(
+        attempt=number,
+        pid=process.pid,
+        at=began,
+        monotonic=time.monotonic(),
+        offset=offset,
+    )
+    with contextlib.suppress(OSError):  # a full disk: it runs, and can't be adopted
+        record_start(files, started)
+    return ShellAttempt(meta, files, started, process)
+
+
+def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt | None:
+    """The attempt that an earlier life of the agent started. None: nobody saw its end.
+
+    One that was to die with its agent is none either; if something of it still runs, it is killed.
+    """
+    meta = journal.meta
+    process = None
+    if meta.boot_id == boot_id():
+        process = _still_running(started, meta.context.run_id)
+    if meta.context.dies_with_agent or (process is None and journal.left is None):
+        if process is not None:
+            process.kill()
+            process.close()
+        return None
+    return ShellAttempt(meta, files, started, process)
+
+
+def _still_running(started: Started, run_id: str) -> Process | None:
+    """The attempt's process, if that very process still lives."""
+    if not started.pid:
+        return None
+    try:
+        process = Process(started.pid)
+    except ProcessLookupError:
+        return None
+    # Only now, while the pidfd holds it: the pid can't pass to another process in between.
+    if not running_with(started.pid, {"CRONY_RUN": run_id, "CRONY_ATTEMPT": str(started.attempt)}):
+        process.close()
+        return None
+    return process
+
+
+class ShellAttempt:
+    """An attempt under way. ``process`` is None for one that ended while no agent looked."""
+
+    def __init__(
+        self, meta: RunMeta, files: RunFiles, started: Started, process: Process | None
+    ) -> None:
+        self.process = process
+        self._job = meta.job
+        self._kill_grace = meta.context.kill_grace
+        self._files = files
+        self._started = started
+
+    async def follow(self, stop: StopOrder) -> Ended:
+        """To its end, which comes by itself, by the job's timeout or by the order to stop."""
+        process = self.process
+        if process is None:
+            return self._end(None)
+        try:
+            return await self._follow(process, stop)
+        finally:
+            process.close()
+
+    async def _follow(self, process: Process, stop: StopOrder) -> Ended:
+        timeout = self._job.timeout
+        limit = None if timeout is None else self._started.monotonic + timeout - time.monotonic()
+        await stop.within(limit, asyncio.shield(process.ended))
+        if process.ended.done():
+            ended = self._end(process.exit_status)
+            if ended.state is not RunState.succeeded and process.left_some_behind:
+                await process.end(self._kill_grace)
+            return ended
+        state, reason = stop.or_timed_out(timeout)
+        await process.end(self._kill_grace)
+        return self._ended(state, reason, time.time(), self._output(state))
+
+    def _end(self, status: int | None) -> Ended:
+        """``status`` is None for an adopted process: then what it left in the journal counts."""
+        ended_at = time.time()
+        if status is None and (journal := read_journal(self._files)) and journal.left:
+            status, ended_at = journal.left.status, journal.written_at
+        signalled = None
+        if status is None:
+            state, reason = RunState.lost, "it ended unseen while its agent was restarted"
+        elif status in self._job.success.exit_codes:
+            state, reason = RunState.succeeded, ""
+        elif status - 128 in _SIGNALS:
+            signalled = status - 128
+            state, reason = RunState.failed, f"ended by {signal.Signals(signalled).name}"
+        else:
+            state, reason = RunState.failed, f"exit {status}"
+        output = self._output(state)
+        if state is RunState.failed and (said := last_line(output)):
+            reason = f"{reason}: {said[:_REASON_LINE]}"
+        exit_code = None if signalled else status
+        return self._ended(state, reason, ended_at, output, exit_code, signalled)
+
+    def _output(self, state: RunState) -> str:
+        return read_tail(self._files.log, self._started.offset, output_limit(state))
+
+    def _ended(
+        self,
+        state: RunState,
+        reason: str,
+        ended_at: float,
+        output: str,
+        exit_code: int | None = None,
+        signalled: int | None = None,
+    ) -> Ended:
+        return Ended(
+            state=state,
+            attempt=Attempt(
+                number=self._started.attempt,
+                started_at=self._started.at,
+                ended_at=ended_at,
+                exit_code=exit_code,
+                signal=signalled,
+                reason=reason,
+                output=output,
+            ),
+        )

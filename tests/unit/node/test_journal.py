@@ -1,0 +1,103 @@
+"""What the agent must not forget when it dies, in a real file."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from crony_ops.errors import StateFolderInUse
+from crony_ops.node.journal import Journal, Pinned
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path)
+    yield journal
+    journal.close()
+
+
+def test_a_folder_has_one_agent_at_a_time(tmp_path: Path) -> None:
+    first = Journal(tmp_path)
+    with pytest.raises(StateFolderInUse, match=str(tmp_path)):
+        Journal(tmp_path)
+    first.close()
+    Journal(tmp_path).close()
+
+
+def test_the_spool_keeps_reports_in_order_until_they_are_told(journal: Journal) -> None:
+    first, second = journal.spool(b"one"), journal.spool(b"two")
+    assert journal.spooled() == [(first, b"one"), (second, b"two")]
+    journal.unspool(first)
+    assert journal.spooled() == [(second, b"two")]
+    assert journal.spool(b"three") > second
+
+
+def test_a_high_water_tick_never_falls(journal: Journal) -> None:
+    journal.raise_high_water([("j", 5), ("k", 1)])
+    journal.raise_high_water([("j", 3), ("k", 2)])
+    assert journal.high_water() == {"j": 5, "k": 2}
+
+
+def test_the_last_leases_are_remembered_oldest_first(journal: Journal) -> None:
+    for lease in range(1, 8):
+        journal.add_lease(lease)
+    assert journal.leases() == [4, 5, 6, 7]
+
+
+def test_a_pinned_job_is_remembered_as_last_told(journal: Journal) -> None:
+    pinned = Pinned("j", "/crony/job/u/j", b"{}", 7, None, 0, 1.5)
+    journal.remember_pinned(pinned)
+    known = Pinned("j", "/crony/job/u/j", b"{1}", 8, 60, 9, 2.5)
+    journal.remember_pinned(known)
+    assert journal.pinned() == [known]
+    journal.forget_pinned("j")
+    assert journal.pinned() == []
+
+
+def test_a_tick_claimed_offline_stands_until_it_is_settled(journal: Journal) -> None:
+    journal.claim_offline("j", 60)
+    journal.claim_offline("j", 120)
+    assert journal.offline() == {"j": 120}
+    journal.settle_offline("j")
+    assert journal.offline() == {}
+
+
+def test_a_failed_write_leaves_nothing_behind(journal: Journal) -> None:
+    with pytest.raises(RuntimeError):
+        journal.raise_high_water(_breaking_off())
+    assert journal.high_water() == {}
+    journal.raise_high_water([("j", 1)])
+
+
+def _breaking_off() -> Iterator[tuple[str, int]]:
+    yield "j", 9
+    raise RuntimeError("halfway")
+
+
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from crony_ops.node.journal import Journal
+journal = Journal(Path(sys.argv[1]))
+journal.spool(b"one")
+journal.claim_offline("j", 60)
+journal.add_lease(5)
+journal.raise_high_water([("j", 60)])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_killed_agent_forgets_nothing_and_leaves_no_lock(tmp_path: Path) -> None:
+    died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False, timeout=30)
+    assert died.returncode == -signal.SIGKILL
+    journal = Journal(tmp_path)
+    assert [report for _, report in journal.spooled()] == [b"one"]
+    assert journal.offline() == {"j": 60}
+    assert journal.leases() == [5]
+    assert journal.high_water() == {"j": 60}
+    journal.close()
