@@ -1,7 +1,7 @@
 """A sync of 10,000 jobs, the first one and one that changes nothing.
 
-The floor: the files through PyYAML's own C loader, and the same puts, 128 a transaction, or the same
-range, through gRPC stubs with nothing around them.
+The floor: the files through PyYAML's own C loader, and the same puts, 128 a transaction, or the
+same range, through gRPC stubs with nothing around them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import grpc.aio
 import yaml
@@ -23,9 +24,11 @@ from bench.etcd_server import etcd_server, scratch
 from bench.job_files import write_job_files
 from bench.side_by_side import Row, side_by_side, times
 from crony_ops.catalog import load_catalog
-from crony_ops.store import Etcd
 from crony_ops.store.keys import Keys
 from crony_ops.sync.syncing import Wish, sync
+
+if TYPE_CHECKING:
+    from crony_ops.store import Etcd
 
 FILES, JOBS_EACH = 200, 50
 _OPS, _IN_FLIGHT, _PAGE = 128, 4, 5_000
@@ -37,7 +40,8 @@ async def run() -> AsyncIterator[Row]:
         async with etcd_server() as etcd, _bare_stub(etcd) as bare:
             spaces = (f"/bench-{number}" for number in itertools.count())
             values = [
-                spec.to_json() for spec in (await asyncio.to_thread(load_catalog, jobs)).specs.values()
+                spec.to_json()
+                for spec in (await asyncio.to_thread(load_catalog, jobs)).specs.values()
             ]
 
             async def first() -> float:
@@ -46,9 +50,7 @@ async def run() -> AsyncIterator[Row]:
             async def first_floor() -> float:
                 return await _put_all(bare, next(spaces), jobs, values)
 
-            yield await side_by_side(
-                "first sync of 10,000 jobs", first, first_floor, times(1.5)
-            )
+            yield await side_by_side("first sync of 10,000 jobs", first, first_floor, times(1.5))
             kept = next(spaces)
             await _sync(etcd, Keys(kept), jobs)
 
@@ -74,8 +76,10 @@ async def _bare_stub(etcd: Etcd) -> AsyncIterator[stubs.KVStub]:
 async def _sync(etcd: Etcd, keys: Keys, jobs: Path) -> float:
     """As `crony-ops sync` does it."""
     began = time.perf_counter()
+    gc.disable()
     catalog = load_catalog(jobs)
     gc.freeze()
+    gc.enable()
     wish = Wish(catalog.specs, catalog.provenance, "bench", "localhost", time.time())
     await sync(etcd, keys, wish)
     taken = time.perf_counter() - began
@@ -83,9 +87,7 @@ async def _sync(etcd: Etcd, keys: Keys, jobs: Path) -> float:
     return taken
 
 
-async def _put_all(
-    bare: stubs.KVStub, space: str, jobs: Path, values: Sequence[bytes]
-) -> float:
+async def _put_all(bare: stubs.KVStub, space: str, jobs: Path, values: Sequence[bytes]) -> float:
     began = time.perf_counter()
     _parse(jobs)
     gate = asyncio.Semaphore(_IN_FLIGHT)

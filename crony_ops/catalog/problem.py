@@ -59,8 +59,13 @@ class Problem:
         return {**known, "level": self.level.value}
 
 
+def quoted(text: str) -> str:
+    """Something that stands in the file, as a problem quotes it: what is long is cut."""
+    return f"`{text}`" if len(text) <= 60 else f"`{text[:57]}…`"
+
+
 def _escaped(words: str) -> str:
-    """With what can't be seen as YAML writes it in double quotes: ``\\n``, ``\\x1b``, ``\\u200b``."""
+    """What can't be seen is spelt as in YAML's double quotes: ``\\n``, ``\\x1b``, ``\\u200b``."""
     if words.isprintable():
         return words
     return "".join(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from pydantic import BaseModel
 
+from crony_ops.catalog.problem import quoted
 from crony_ops.model.job import Job
 
 if TYPE_CHECKING:
@@ -202,5 +203,4 @@ def _name(value: object) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    text = str(value)
-    return f"`{text}`" if len(text) <= 60 else f"`{text[:57]}…`"
+    return quoted(str(value))

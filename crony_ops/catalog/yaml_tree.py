@@ -16,6 +16,7 @@ import yaml
 from yaml.cyaml import CParser  # type: ignore[attr-defined]
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from crony_ops.catalog.problem import quoted
 from crony_ops.catalog.yaml_mistakes import explain
 
 if TYPE_CHECKING:
@@ -213,7 +214,7 @@ class _Builder:
             self._trail.append(key)
             self._flaw(
                 key_node,
-                f"{_short(key)} is given twice (first in line {lines[key]}), "
+                f"{quoted(key)} is given twice (first in line {lines[key]}), "
                 "and YAML would silently keep one of them",
                 "take one out",
             )
@@ -257,7 +258,7 @@ class _Builder:
 
     def _foreign_tag(self, node: Node) -> None:
         tag = node.tag.replace(_TAG, "!!")
-        self._flaw(node, f"the tag {_short(tag)} means nothing here", "take it out")
+        self._flaw(node, f"the tag {quoted(tag)} means nothing here", "take it out")
 
     def _flaw(self, node: Node, what: str, mend: str) -> None:
         mark = node.start_mark
@@ -271,7 +272,3 @@ def _too_deep(node: Node) -> _Overgrown:
         f"it nests deeper than {MAX_DEPTH} levels",
         "look for a bracket that is never closed, or an alias within itself",
     )
-
-
-def _short(text: str) -> str:
-    return f"`{text}`" if len(text) <= 60 else f"`{text[:57]}…`"

@@ -67,8 +67,10 @@ class Child:
             self._process.wait()
 
     def freeze(self) -> None:
-        """Stop it in its tracks: its connections stay open, and nobody answers."""
+        """Stop it in its tracks: its connections stay open, and nobody answers. Waits until it
+        stands still."""
         os.kill(self.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         os.kill(self.pid, signal.SIGCONT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -15,24 +16,27 @@ def parse_duration(written: object) -> int:
     """Whole seconds. Raises ValueError, in words for the person who wrote it."""
     if isinstance(written, bool) or not isinstance(written, int | str):
         raise ValueError("a duration is written as 90s, 5m, 1h30m or 2d")
-    if isinstance(written, int):
-        seconds = written
-    elif written.isascii() and written.isdigit():
-        seconds = int(written)
-    else:
-        match = _WRITTEN.fullmatch(written)
-        if match is None or not written:
-            raise ValueError(
-                f"{written!r} is no duration: write 90s, 5m, 1h30m or 2d (units in that order)"
-            )
-        seconds = sum(
-            int(n) * unit
-            for n, unit in zip(match.groups(), _UNITS.values(), strict=True)
-            if n is not None
-        )
+    seconds = written if isinstance(written, int) else _read(written)
     if not 0 <= seconds <= 366 * 86_400:
         raise ValueError("a duration lies between 0 and 366 days")
     return seconds
+
+
+@lru_cache(maxsize=1024)
+def _read(written: str) -> int:
+    """Kept: thousands of jobs are written with the same few durations."""
+    if written.isascii() and written.isdigit():
+        return int(written)
+    match = _WRITTEN.fullmatch(written)
+    if match is None or not written:
+        raise ValueError(
+            f"{written!r} is no duration: write 90s, 5m, 1h30m or 2d (units in that order)"
+        )
+    return sum(
+        int(n) * unit
+        for n, unit in zip(match.groups(), _UNITS.values(), strict=True)
+        if n is not None
+    )
 
 
 def format_duration(seconds: float) -> str:

@@ -14,7 +14,10 @@ from crony_ops.model.record import Record
 MAX_RERUNS = 3
 
 RunId = Annotated[
-    str, StringConstraints(pattern=r"^[0-9]{8}T[0-9]{6}Z-[smor][0-9]*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{8}T[0-9]{6}Z-[smor][0-9]*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
+    ),
 ]
 """Strict, for it names files on a node and comes out of etcd."""
 

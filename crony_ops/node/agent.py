@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import BadSchedule, StoreError
@@ -14,11 +13,12 @@ from crony_ops.node.claims import Claimant
 from crony_ops.node.duty import Duty
 from crony_ops.node.holding import Holding
 from crony_ops.node.offline import Offline
+from crony_ops.node.past import Past
 from crony_ops.node.presets import Presets
 from crony_ops.node.processes import ProcessKeys
 from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
-from crony_ops.node.run_folder import RunFolder, RunMeta
+from crony_ops.node.run_folder import RunFolder
 from crony_ops.node.runs import Runs
 from crony_ops.node.timetable import Timetable
 from crony_ops.store import Batcher, Change, Etcd, Mirror, boottime
@@ -92,7 +92,7 @@ class Agent:
             claimant=self._claimant,
             claim_ahead=settings.claim_ahead,
         )
-        self._swept = False
+        self._past = Past(etcd, keys, uuid, self._folder, self._runs)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set; then claim no more, and let what runs end within the grace.
@@ -101,7 +101,7 @@ class Agent:
         still runs then goes on without us. Raises NodeTaken.
         """
         self._recall_pinned()
-        self._adopt()
+        self._past.adopt()
         group = self._group
         background = [
             group.create_task(work)
@@ -131,7 +131,7 @@ class Agent:
 
     def _claimant(self) -> Claimant | None:
         """Who we are while our lease is surely ours, and all before this life is settled."""
-        if not self._registration.holds() or not self._swept:
+        if not self._registration.holds() or not self._past.settled:
             return None
         return Claimant(self._keys, self._uuid, self._settings.name, self._registration.incarnation)
 
@@ -159,44 +159,18 @@ class Agent:
 
     def _registered(self) -> None:
         self._processes.tell_again()
-        if self._swept:
+        if self._past.settled:
             self._look_at_all()
         else:
-            self._group.create_task(self._sweep())
+            self._group.create_task(self._settle_past())
 
-    async def _sweep(self) -> None:
-        """Runs that an earlier life left open, and that no process here answers for, are lost."""
-        while not self._swept:
-            try:
-                left = await self._etcd.range(self._keys.open_on(self._uuid))
-            except StoreError as error:
-                log.info("open runs can't be read yet: %s", error)
-                await asyncio.sleep(0.5)
-                continue
-            for entry in left.entries:
-                try:
-                    run = OpenRun.from_json(entry.value)
-                except ValueError as error:
-                    log.warning("%s can't be read: %s", entry.key, error)
-                    continue
-                if not self._runs.has(run):
-                    await self._runs.lost(run, "its agent was restarted, and nobody saw its end")
-            self._swept = True
+    async def _settle_past(self) -> None:
+        await self._past.settle()
         self._look_at_all()
 
     def _look_at_all(self) -> None:
         for job_id in self._duty.holdings:
             self._duty.look_at(job_id)
-
-    def _adopt(self) -> None:
-        for meta in self._folder.unfinished():
-            run = _open_run_of(meta, self._uuid)
-            if not self._runs.adopt(run):
-                log.warning("%s of %s is lost", run.run_id, run.job_id)
-                if run.bound:
-                    self._group.create_task(
-                        self._runs.lost(run, "its agent was restarted, and nobody saw its end")
-                    )
 
     def _recall_pinned(self) -> None:
         """Jobs that can't run elsewhere stand in the journal: they need no etcd to begin with."""
@@ -285,22 +259,3 @@ class Agent:
         if resumed:
             holding.cursor = None
         self._duty.look_at(job_id)
-
-
-def _open_run_of(meta: RunMeta, uuid: str) -> OpenRun:
-    """What was claimed, as far as the run's own folder knows."""
-    context = meta.context
-    # Not in what follows the @: a node's name may hold anything.
-    kind = RunKind.once if "-o" in context.run_id.partition("@")[0] else RunKind.tick
-    return OpenRun(
-        run_id=context.run_id,
-        job_id=context.job_id,
-        tick=context.tick,
-        kind=kind,
-        node=uuid,
-        incarnation=0,
-        rerun=context.rerun,
-        on_node_loss_rerun=meta.job.rerun,
-        bound=meta.job.run_on.bound,
-        claimed_at=time.time(),
-    )

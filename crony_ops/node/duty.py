@@ -16,11 +16,11 @@ from crony_ops.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
 from crony_ops.model.run import OpenRun, QueuedRun, once_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.node import claims
+from crony_ops.node.claiming import submit_claim
 from crony_ops.node.claims import Claimant, Standing
 from crony_ops.node.runs import LATE, Start
 from crony_ops.schedule import account_for_missed
-from crony_ops.store import Op, Txn, TxnResult, get
-from crony_ops.store.txn import Action
+from crony_ops.store import Txn, get
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from crony_ops.node.offline import Offline
     from crony_ops.node.runs import Runs
     from crony_ops.node.timetable import Timetable
-    from crony_ops.store import Batcher, Entry, Mirror
+    from crony_ops.store import Batcher, Entry, Mirror, TxnResult
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class Duty:
         now = time.time()
         run_id = once_run_id(now, entry.create_revision, me.at(holding))
         txn, run = claims.claim_once(me, holding, entry, run_id, now)
-        result = await self._claim(me, holding, txn, run)
+        result = await self._claim(me, holding, txn)
         await self._gone(entry.key, result)
         if result.succeeded:
             self._launch(holding, run, now)
@@ -185,7 +185,7 @@ class Duty:
             if holding.waits_for_slot and self._runs.under_way(holding.job_id):
                 return False  # looked at again at its end
             txn, run = claims.claim_queued(me, holding, queued, entry, now)
-            result = await self._claim(me, holding, txn, run)
+            result = await self._claim(me, holding, txn)
             await self._gone(entry.key, result)
             if result.succeeded:
                 self._launch(holding, run, now)
@@ -229,7 +229,7 @@ class Duty:
         if missed is None:
             return False
         txn = claims.account(me, holding, missed, now)
-        result = await self._claim(me, holding, txn, None)
+        result = await self._claim(me, holding, txn)
         if result.succeeded:
             self._claimed(holding, missed.cursor, result.revision)
             await self._seen_queued(me, holding, txn, result)
@@ -250,7 +250,7 @@ class Duty:
             # A job that can't run elsewhere is not kept waiting for an answer beyond its second.
             limit = max(fires_at - now, SHORTEST_WAIT) if holding.bound else None
             async with asyncio.timeout(limit):
-                result = await self._claim(me, holding, txn, run)
+                result = await self._claim(me, holding, txn)
         except (StoreUnavailable, TimeoutError):
             if not holding.bound:
                 raise
@@ -261,42 +261,12 @@ class Duty:
             self._launch(holding, run, fires_at, previous)
         return True
 
-    async def _claim(
-        self, me: Claimant, holding: Holding, txn: Txn, run: OpenRun | None
-    ) -> TxnResult:
-        """Submit a claim and learn its outcome for certain. A refusal updates the holding.
-
-        An etcd that runs out of space may do what it says it refuses: that is looked up, too.
-        """
-        try:
-            result = await self._batcher.submit(txn)
-        except (OutcomeUnknown, StoreRefused) as error:
-            result = await self._read_back(me, holding, txn, run)
-            if isinstance(error, StoreRefused) and not result.succeeded:
-                raise
+    async def _claim(self, me: Claimant, holding: Holding, txn: Txn) -> TxnResult:
+        """Learn a claim's outcome for certain. A refusal updates the holding."""
+        result = await submit_claim(self._batcher, me, holding, txn)
         if not result.succeeded:
             await self._refused(me, holding, Standing.of(result))
         return result
-
-    async def _read_back(
-        self, me: Claimant, holding: Holding, txn: Txn, run: OpenRun | None
-    ) -> TxnResult:
-        """What became of a claim that got no answer. It wrote its keys in one revision, so its
-        last put tells: there with our very value, it was made."""
-        last = [op for op in txn.then if isinstance(op, Op) and op.action is Action.PUT][-1]
-        while True:
-            try:
-                found = await self._batcher.submit(
-                    Txn((), (get(last.key), *me.as_it_stands(holding)))
-                )
-                break
-            except (StoreUnavailable, OutcomeUnknown):
-                await asyncio.sleep(RETRY)
-        made = found.responses[0]
-        if isinstance(made, tuple) and made and made[0].value == last.value:
-            log.info("%s was claimed after all", run.run_id if run else holding.job_id)
-            return TxnResult(True, made[0].mod_revision, ())
-        return TxnResult(False, found.revision, found.responses[1:])
 
     async def _refused(self, me: Claimant, holding: Holding, now: Standing) -> None:
         """Learn what stands instead. Where a watch will tell us more, wait until it has."""

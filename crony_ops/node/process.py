@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 PREAMBLE = Path(__file__).with_name("preamble.bash")
+"""What each bash reads first, by this path: so it must be a file, and part of the wheel."""
 
 _FIRST_LOOK = 0.02
 

@@ -128,7 +128,7 @@ class Runs:
         execution = Execution.adopt(files, self._http, **self._processes.hooks(run))
         if execution is None:
             return False
-        active = ActiveRun(run, execution.job, execution=execution)
+        active = ActiveRun(run, execution.job, offline=run.bound, execution=execution)
         self._enter(active)
         self._charge(self._follow(active, execution, late=0.0))
         log.info("%s of %s goes on from before the restart", run.run_id, run.job_id)
@@ -159,10 +159,8 @@ class Runs:
 
     async def lost(self, run: OpenRun, why: str) -> None:
         """Report a run of an earlier life whose end nobody saw."""
-        await self._report(
-            ActiveRun(run, Job(schedule="@yearly", shell=":")),
-            Outcome(RunState.lost, why, (), None, time.time()),
-        )
+        outcome = Outcome(RunState.lost, why, (), None, time.time())
+        await self._report(run, outcome, offline=run.bound)
         self._folder.forget(run.job_id, run.run_id)
 
     def _charge(self, work: Coroutine[None, None, None]) -> None:
@@ -239,7 +237,7 @@ class Runs:
         run = active.run
         active.ended.set()
         self._on_end(run.job_id)
-        await self._report(active, outcome, late=late)
+        await self._report(run, outcome, offline=active.offline, late=late)
         self._folder.forget(run.job_id, run.run_id)
         self._folder.trim(run.job_id)
         remaining = self._active[run.job_id]
@@ -248,8 +246,10 @@ class Runs:
             del self._active[run.job_id]
         self._changed.set()
 
-    async def _report(self, active: ActiveRun, outcome: Outcome, *, late: float = 0.0) -> None:
-        run, me = active.run, self._settings.name
+    async def _report(
+        self, run: OpenRun, outcome: Outcome, *, offline: bool, late: float = 0.0
+    ) -> None:
+        me = self._settings.name
         record = RunRecord(
             run_id=run.run_id,
             job_id=run.job_id,
@@ -269,7 +269,7 @@ class Runs:
         if outcome.state in (RunState.fenced, RunState.lost):
             rerun = rerun_of(run, me, f"was {outcome.state}", outcome.ended_at)
         await self._reports.send(
-            Report(record=record, news=self._is_news(record), rerun=rerun, offline=active.offline)
+            Report(record=record, news=self._is_news(record), rerun=rerun, offline=offline)
         )
 
     def _is_news(self, record: RunRecord) -> bool:

@@ -91,7 +91,8 @@ def environment(
         env |= {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
     env |= context.env
     if presets:
-        # Bash reads them, and then the job's own once more: those have the last word.
+        # For preamble.bash, which the bash of the run reads before the command: it evaluates the
+        # presets' files, and then the job's own once more, for those have the last word.
         own = [f"{name}={shlex.quote(value)}" for name, value in job.env.items()]
         env["_CRONY_ENV"] = "\n".join([*presets, *own])
     env |= job.env

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class StopOrder:
-    """``given`` is the state that the run is to end in and the reason; None as long as it may go on."""
+    """``given`` is the state that the run is to end in, and the reason; None while it may go on."""
 
     def __init__(self) -> None:
         self.given: tuple[RunState, str] | None = None

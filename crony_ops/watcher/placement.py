@@ -187,7 +187,8 @@ def _place_once(
             result.unplaced[job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
         return
 
-    stay = _Stay.of(want, home, fleet)
+    # One thing after the other: while a surplus home can't be left yet, the job stays in this one.
+    stay = _Stay() if job_id in result.held else _Stay.of(want, home, fleet)
     if stay.must_leave or stay.would_leave:
         target = loads.least(want, but=home)
         if home in fleet.alive and (home, job_id) in busy and (target or stay.must_leave):

@@ -8,22 +8,23 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from crony_ops.catalog import load_catalog
-from crony_ops.local.audit import Audit, Series, audit
+from crony_ops.local.audit import Audit, audit
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.local.evidence import Evidence
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
 from crony_ops.model.cluster import Alert, Failover
-from crony_ops.model.run import GapRecord, RunRecord
-from crony_ops.schedule import parse_schedule
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from crony_ops.model.spec import Spec
 
 
 class Scene:
@@ -34,6 +35,7 @@ class Scene:
         self.folder = folder
         self.evidence = Evidence(cluster.store, cluster.keys)
         self._ledger = folder / "ledger"
+        self._specs: Mapping[str, Spec] = {}
 
     def noted(self, schedule: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
         """A shell job that writes itself down when it starts and when it ends."""
@@ -47,37 +49,27 @@ class Scene:
     def starts(self) -> list[LedgerLine]:
         return [line for line in self.ledger() if line.event == "start"]
 
-    def audit(self, jobs: Mapping[str, Mapping[str, Any]], since: int, until: int) -> Audit:
-        """Of jobs that don't run on every node, over the ticks in (since, until]."""
-        series = [
-            Series(
-                job_id,
-                parse_schedule(job["schedule"], timezone="UTC", job_id=job_id),
-                after=since,
-                until=until,
-                rerun=job.get("on_node_loss") == "rerun",
-            )
-            for job_id, job in jobs.items()
-        ]
-        ledger = [line for line in self.ledger() if line.tick > since]
-        gaps = [r for r in self.evidence.records if isinstance(r, GapRecord)]
-        runs = [r for r in self.evidence.records if isinstance(r, RunRecord) and r.tick > since]
-        return audit(series, ledger, [*gaps, *runs])
-
-    async def settled(self, jobs: Mapping[str, Mapping[str, Any]], since: int) -> None:
-        """Every tick from ``since`` up to now comes to be accounted for, and none is run twice."""
+    async def settled(self) -> Audit:
+        """Every tick up to now comes to be accounted for, and none is run twice."""
         until = int(time.time())
-        found = self.audit(jobs, since, until)
+        names = {self.cluster.uuid(node.name): node.name for node in self.cluster.nodes}
+        found: Audit | None = None
 
         def sound() -> bool:
             nonlocal found
-            found = self.audit(jobs, since, until)
+            # The cluster goes on meanwhile, and its cursors with it.
+            series = [
+                replace(one, until=until) for one in self.evidence.series(self._specs, names, until)
+            ]
+            found = audit(series, self.ledger(), self.evidence.records)
             return found.sound
 
         try:
             await self.until(sound, "every tick is accounted for", timeout=25)
         finally:
+            assert found is not None
             assert found.sound, (found.unaccounted, found.twice, found.wrong)
+        return found
 
     async def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
         """Make these the cluster's jobs."""
@@ -86,6 +78,7 @@ class Scene:
         await asyncio.to_thread(path.write_text, yaml.safe_dump({"jobs": {**jobs}}))
         catalog = load_catalog(path.parent)
         assert not catalog.problems, catalog.problems
+        self._specs = catalog.specs
         await self.cluster.sync(catalog)
 
     async def until(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +14,11 @@ from crony_ops.node import claims
 from crony_ops.node.claims import Claimant, Standing
 from crony_ops.node.holding import Holding
 from crony_ops.schedule import Gap, MissedTicks
-from crony_ops.store import Txn
 from crony_ops.store.keys import Keys
 from tests.unit.etcd_model import EtcdModel
+
+if TYPE_CHECKING:
+    from crony_ops.store import Txn
 
 KEYS = Keys()
 LEASE = 77

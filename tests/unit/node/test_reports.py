@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from crony_ops.model.run import News, OpenRun, QueuedRun, RunRecord, RunState, read_run
 from crony_ops.node.reports import Report, end_once
-from crony_ops.store import TxnResult
 from crony_ops.store.endings import end_run
 from crony_ops.store.keys import Keys
 from tests.unit.etcd_model import EtcdModel
+
+if TYPE_CHECKING:
+    from crony_ops.store import TxnResult
 
 KEYS = Keys()
 RUN = OpenRun(run_id="20270115T080000Z-s", job_id="j", tick=1, node="u", incarnation=1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crony_ops.model.job import Job, RunOn
+from crony_ops.model.node import Cordon
 from crony_ops.model.run import QueuedRun, RunState
 from crony_ops.model.spec import Assignment
 from tests.unit.watcher.picture import FENCE_DELAY, NOON, Picture, every_node, http_job
@@ -129,11 +130,27 @@ class TestAMove:
     def test_off_a_living_node_is_refused_when_a_run_began_meanwhile(
         self, picture: Picture
     ) -> None:
-        picture.want("j", http_job(run_on=RunOn(node="b")))
-        orders = picture.moves(NOON)
-        picture.claim("a", "j", NOON + 1)
-        picture.carry_out(orders)
+        drain = Cordon(who="ops", at=NOON, evict=True)
+        picture.etcd.put(picture.keys.cordon("u-a"), drain.to_json())
+        (order,) = picture.moves(NOON)
+        run = picture.claim("a", "j", NOON + 1)
+        picture.carry_out([order])
         assert picture.homes("j") == ["a"]
+        picture.etcd.delete(picture.keys.open("u-a", "j", run.run_id))
+        picture.carry_out([order])
+        assert picture.homes("j") == ["b"]
+
+    def test_that_is_late_is_refused_when_the_job_has_moved_elsewhere_meanwhile(
+        self, picture: Picture
+    ) -> None:
+        picture.node_dies("a")
+        late = picture.moves(NOON)
+        picture.node_dies("b")
+        picture.node_up("c")
+        picture.look(NOON + 1)
+        picture.node_up("b", 2)
+        picture.carry_out(late)
+        assert picture.homes("j") == ["c"]
 
     def test_decided_twice_on_one_picture_assigns_a_job_once(self) -> None:
         picture = Picture()
