@@ -30,7 +30,7 @@ lint: $(INSTALLED) ## format, lint, types, import layers, YAML
 	@$(BIN)/yamllint -s .
 
 bench: $(INSTALLED) ## the benchmarks, each beside its floor
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(ONLY)
 
 clean: ## remove all that these targets have made
 	@rm -rf .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

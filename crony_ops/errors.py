@@ -88,10 +88,6 @@ class NewerKeySpace(CronyError):
     )
 
 
-class LeadershipLost(CronyError):
-    message = "another watcher leads now"
-
-
 class SyncRefused(CronyError):
     """A sync that must not go on. What it wrote before stands, and the next one goes on there."""
 

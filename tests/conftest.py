@@ -12,7 +12,7 @@ from crony_ops.store import EtcdSettings
 from tests.etcd_server import EtcdServer, etcd_binaries, memory_folder
 
 # No deadline for an example: on a busy machine it tells of the machine.
-settings.register_profile("modest", max_examples=40, deadline=None)
+settings.register_profile("modest", max_examples=25, deadline=None)
 settings.load_profile("modest")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 from crony_ops.catalog.wording import Wording
@@ -14,18 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crony_ops.model.job import Job
-    from crony_ops.schedule import Schedule
 
-_TICKS_LOOKED_AT = 12
-# A Monday, 00:00 UTC: the answer must not change with the day on which it is asked.
-_LOOK_FROM = 1_767_571_200
 _SECRET = re.compile(r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|PRIVATE_KEY)$")
-
-
-def shortest_interval(schedule: Schedule) -> int:
-    """Seconds between the two nearest of a dozen ticks."""
-    ticks = islice(schedule.between(_LOOK_FROM, 1 << 62), _TICKS_LOOKED_AT)
-    return min(later - earlier for earlier, later in pairwise(ticks))
 
 
 def warnings(job: Job, interval: int) -> Iterator[Wording]:

@@ -31,7 +31,7 @@ class Provenance:
 def read_provenance(paths: Sequence[Path]) -> Provenance:
     """Of the repository that the first of the paths is in. Never raises: a git that is missing,
     that refuses (a folder of somebody else's) or that hangs leaves what it did not tell empty."""
-    root = repository_root(paths[0])
+    root = _repository_root(paths[0])
     if root is None:
         return Provenance()
     head = _git(root, "log", "-1", "--format=%H%n%an <%ae>")
@@ -41,7 +41,7 @@ def read_provenance(paths: Sequence[Path]) -> Provenance:
     return Provenance(commit=commit, author=author, dirty=bool(changes), root=root)
 
 
-def repository_root(path: Path) -> Path | None:
+def _repository_root(path: Path) -> Path | None:
     """The nearest folder upwards with a ``.git`` (a file in a worktree), found without git."""
     start = path.absolute()
     return next((place for place in (start, *start.parents) if (place / ".git").exists()), None)

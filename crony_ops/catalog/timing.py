@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import re
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING
 
-from crony_ops.catalog.lint import shortest_interval
 from crony_ops.errors import BadSchedule
 from crony_ops.schedule import parse_schedule
 from crony_ops.schedule.zone import load_zone
 
+if TYPE_CHECKING:
+    from crony_ops.schedule import Schedule
+
+_TICKS_LOOKED_AT = 12
+# A Monday, 00:00 UTC: the answer must not change with the day on which it is asked.
+_LOOK_FROM = 1_767_571_200
 # An H alone or before ( or /: not the one in THU or @hourly.
 _HASHED = re.compile(r"(?<![A-Za-z@])[Hh](?![A-Za-z])")
 
@@ -41,8 +48,14 @@ class Intervals:
         if known is None:
             try:
                 schedule = parse_schedule(expression, timezone=zone, job_id=job_id)
-                known = shortest_interval(schedule)
+                known = _shortest_interval(schedule)
             except BadSchedule as fault:
                 known = fault
             self._known[asked] = known
         return known
+
+
+def _shortest_interval(schedule: Schedule) -> int:
+    """Seconds between the two nearest of a dozen ticks."""
+    ticks = islice(schedule.between(_LOOK_FROM, 1 << 62), _TICKS_LOOKED_AT)
+    return min(later - earlier for earlier, later in pairwise(ticks))

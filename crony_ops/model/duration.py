@@ -9,11 +9,15 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+# Longer than any duration within the limits; int() refuses thousands of digits in words of its own.
+_LONGEST_TEXT = 60
 _WRITTEN = re.compile(r"(?:([0-9]+)d)?(?:([0-9]+)h)?(?:([0-9]+)m)?(?:([0-9]+)s)?")
 
 
 def parse_duration(written: object) -> int:
     """Whole seconds. Raises ValueError, in words for the person who wrote it."""
+    if isinstance(written, str) and len(written) > _LONGEST_TEXT:
+        raise ValueError("a duration is written as 90s, 5m, 1h30m or 2d, not as long as this")
     if isinstance(written, bool) or not isinstance(written, int | str):
         raise ValueError("a duration is written as 90s, 5m, 1h30m or 2d")
     seconds = written if isinstance(written, int) else _read(written)

@@ -20,6 +20,7 @@ from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
 from crony_ops.node.run_folder import RunFolder
 from crony_ops.node.runs import Runs
+from crony_ops.node.strays import Strays
 from crony_ops.node.timetable import Timetable
 from crony_ops.store import Batcher, Change, Etcd, Mirror, boottime
 from crony_ops.store.keys import Keys
@@ -33,8 +34,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class _Stopped(Exception):
+    """Ends the group of the agent's tasks, whatever they wait for."""
+
+
+async def run_agent(
+    settings: NodeSettings, etcd: Etcd, journal: Journal, stop: asyncio.Event
+) -> None:
+    """Until ``stop`` is set and the runs have ended, or their grace has. What still runs then goes
+    on without us, for the next life to adopt. Raises NodeTaken."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            agent = Agent(settings, etcd, journal, group)
+            await agent.run(stop)
+            raise _Stopped
+    except* _Stopped:
+        await agent.close()
+
+
 class Agent:
-    """Built inside a running event loop; ``run`` is called once."""
+    """Its tasks live in ``group``; ``run`` is called once."""
 
     def __init__(
         self, settings: NodeSettings, etcd: Etcd, journal: Journal, group: asyncio.TaskGroup
@@ -57,7 +76,14 @@ class Agent:
             settings.presets_dir, settings.state_dir, settings.preset_timeout, self._presets_changed
         )
         self._processes = ProcessKeys(etcd, keys, uuid, lambda: self._registration.lease, group)
-        self._reports = Reports(etcd, self._batcher, keys, journal, settings.keep_runs)
+        self._reports = Reports(
+            etcd,
+            self._batcher,
+            keys,
+            journal,
+            keep=settings.keep_runs,
+            keep_each=settings.keep_runs_each,
+        )
         self._runs = Runs(
             settings,
             self._folder,
@@ -81,6 +107,7 @@ class Agent:
             claim_ahead=settings.claim_ahead,
             on_change=self._look_at_all,
         )
+        self._strays = Strays(etcd, keys.open_on(uuid), group, self._launch_stray)
         self._duty = Duty(
             self._batcher,
             self._mirror,
@@ -90,6 +117,7 @@ class Agent:
             self._offline,
             group,
             claimant=self._claimant,
+            in_doubt=self._strays.expect,
             claim_ahead=settings.claim_ahead,
         )
         self._past = Past(etcd, keys, uuid, self._folder, self._runs)
@@ -97,26 +125,22 @@ class Agent:
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set; then claim no more, and let what runs end within the grace.
 
-        The lease is kept: a restart moves nothing, and a stop is noticed within the TTL. What
-        still runs then goes on without us. Raises NodeTaken.
+        The lease is kept: a restart moves nothing, and a stop is noticed within the TTL.
         """
         self._recall_pinned()
         self._past.adopt()
-        group = self._group
-        background = [
-            group.create_task(work)
-            for work in (
-                self._batcher.run(),
-                self._mirror.run(),
-                self._registration.run(),
-                self._presets.run(),
-                self._reports.replay(),
-                self._offline.run(),
-                self._fence(),
-                self._forget_withdrawn(),
-                self._duty.run(),
-            )
-        ]
+        for work in (
+            self._batcher.run(),
+            self._mirror.run(),
+            self._registration.run(),
+            self._presets.run(),
+            self._reports.replay(),
+            self._offline.run(),
+            self._fence(),
+            self._forget_withdrawn(),
+            self._duty.run(),
+        ):
+            self._group.create_task(work)
         await stop.wait()
         log.info("stopping: nothing more is claimed")
         self._duty.stop()
@@ -125,9 +149,9 @@ class Agent:
                 await self._runs.idle()
         except TimeoutError:
             log.warning("runs are still under way: they go on without this agent")
-        for task in background:
-            task.cancel()
-        await self._runs.leave()
+
+    async def close(self) -> None:
+        await self._runs.close()
 
     def _claimant(self) -> Claimant | None:
         """Who we are while our lease is surely ours, and all before this life is settled."""
@@ -145,6 +169,9 @@ class Agent:
         if paused and run.kind is not RunKind.once:
             return "the job was paused"
         return ""
+
+    def _launch_stray(self, run: OpenRun) -> None:
+        self._duty.launch_stray(run)
 
     def _run_ended(self, job_id: str) -> None:
         self._duty.look_at(job_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
@@ -20,16 +21,20 @@ log = logging.getLogger(__name__)
 RETRY = 0.2
 
 
-async def submit_claim(batcher: Batcher, me: Claimant, holding: Holding, claim: Txn) -> TxnResult:
+async def submit_claim(
+    batcher: Batcher, me: Claimant, holding: Holding, claim: Txn, in_doubt: Callable[[], None]
+) -> TxnResult:
     """A refused result's responses are what stands now, for ``Standing.of``.
 
-    Waits as long as it takes to know. Raises StoreUnavailable when the claim was never sent, and
-    StoreRefused; an etcd that runs out of space may do what it says it refuses, so that is looked
-    up, too.
+    Waits as long as it takes to know, but for a claim that is still on its way when it is looked
+    up: it may be made later, and ``in_doubt`` is called for that. Raises StoreUnavailable when the
+    claim was never sent, and StoreRefused; an etcd that runs out of space may do what it says it
+    refuses, so that is looked up, too.
     """
     try:
         return await batcher.submit(claim)
     except (OutcomeUnknown, StoreRefused) as error:
+        in_doubt()
         result = await _read_back(batcher, me, holding, claim)
         if isinstance(error, StoreRefused) and not result.succeeded:
             raise

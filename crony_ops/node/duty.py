@@ -40,7 +40,8 @@ SHORTEST_WAIT = 0.3
 
 
 class Duty:
-    """``claimant`` gives who we are while we hold our lease, and None while we don't.
+    """``claimant`` gives who we are while we hold our lease, and None while we don't. ``in_doubt``
+    is told of each claim that may yet be made after it was looked up.
 
     ``queues``: the keys of what is queued, by job; kept, like ``holdings``, by whoever watches.
     """
@@ -56,6 +57,7 @@ class Duty:
         group: asyncio.TaskGroup,
         *,
         claimant: Callable[[], Claimant | None],
+        in_doubt: Callable[[], None],
         claim_ahead: float,
     ) -> None:
         self._batcher = batcher
@@ -68,6 +70,7 @@ class Duty:
         self._claimant = claimant
         self._claim_ahead = claim_ahead
         self._high_water = journal.high_water()
+        self._in_doubt = in_doubt
         self._stopped = False
         self.holdings: dict[str, Holding] = {}
         self.queues: dict[str, set[str]] = {}
@@ -263,7 +266,7 @@ class Duty:
 
     async def _claim(self, me: Claimant, holding: Holding, txn: Txn) -> TxnResult:
         """Learn a claim's outcome for certain. A refusal updates the holding."""
-        result = await submit_claim(self._batcher, me, holding, txn)
+        result = await submit_claim(self._batcher, me, holding, txn, self._in_doubt)
         if not result.succeeded:
             await self._refused(me, holding, Standing.of(result))
         return result
@@ -302,6 +305,15 @@ class Duty:
                 previous_tick=previous or holding.schedule.previous_before(run.tick),
             )
         )
+
+    def launch_stray(self, run: OpenRun) -> None:
+        """A claim of ours that was made after we had looked it up, and that nobody runs."""
+        me, holding = self._claimant(), self.holdings.get(run.job_id)
+        if me is None or holding is None or holding.advancing or self._runs.has(run):
+            return
+        if run.incarnation == me.incarnation:
+            log.warning("%s of %s was claimed after all", run.run_id, run.job_id)
+            self._launch(holding, run, max(time.time(), holding.fires_at(run.tick)))
 
     async def _gone(self, key: str, result: TxnResult) -> None:
         """What we have claimed must leave the mirror before we look again."""

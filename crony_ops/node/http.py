@@ -63,7 +63,7 @@ async def request(session: aiohttp.ClientSession, action: HttpAction) -> Answer:
         return Answer(reason=f"invalid URL: {error}")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Answer(reason=str(error) or type(error).__name__)
-    return Answer(status=status, body=body, reason="" if expected(action, status) else say(status))
+    return Answer(status=status, body=body, reason=_fault(action, status))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -76,12 +76,10 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return bytes(body)
 
 
-def expected(action: HttpAction, status: int) -> bool:
-    """Whether the status is a success: one that the job names, else any 2xx."""
-    return status in action.expect if action.expect else 200 <= status < 300
-
-
-def say(status: int) -> str:
+def _fault(action: HttpAction, status: int) -> str:
+    """Empty for a success: a status that the job names, else any 2xx."""
+    if status in action.expect if action.expect else 200 <= status < 300:
+        return ""
     try:
         return f"HTTP {status} {HTTPStatus(status).phrase}"
     except ValueError:

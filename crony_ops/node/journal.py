@@ -25,14 +25,15 @@ CREATE TABLE IF NOT EXISTS spool (
 CREATE TABLE IF NOT EXISTS high_water (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS pinned (
     job_id TEXT PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL, revision INTEGER NOT NULL,
-    cursor INTEGER, cursor_revision INTEGER NOT NULL, seen_at REAL NOT NULL);
+    cursor INTEGER, cursor_revision INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS contact (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS offline (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """A job bound to this node, as etcd last told of it at ``seen_at`` (unix seconds)."""
+    """A job bound to this node, as etcd last told of it."""
 
     job_id: str
     key: str
@@ -40,7 +41,6 @@ class Pinned:
     revision: int
     cursor: int | None
     cursor_revision: int
-    seen_at: float
 
 
 class Journal:
@@ -111,14 +111,14 @@ class Journal:
 
     def pinned(self) -> list[Pinned]:
         rows = self._db.execute(
-            "SELECT job_id, key, value, revision, cursor, cursor_revision, seen_at FROM pinned"
+            "SELECT job_id, key, value, revision, cursor, cursor_revision FROM pinned"
         )
         return [Pinned(*row) for row in rows]
 
     def remember_pinned(self, pinned: Pinned) -> None:
         with self._transaction(synced=False) as db:
             db.execute(
-                "INSERT OR REPLACE INTO pinned VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO pinned VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     pinned.job_id,
                     pinned.key,
@@ -126,13 +126,21 @@ class Journal:
                     pinned.revision,
                     pinned.cursor,
                     pinned.cursor_revision,
-                    pinned.seen_at,
                 ),
             )
 
     def forget_pinned(self, job_id: str) -> None:
         with self._transaction(synced=False) as db:
             db.execute("DELETE FROM pinned WHERE job_id = ?", (job_id,))
+
+    def last_contact(self) -> float | None:
+        """When etcd was there last (unix seconds); None if it never was."""
+        found = self._db.execute("SELECT at FROM contact").fetchone()
+        return float(found[0]) if found else None
+
+    def note_contact(self, at: float) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute("INSERT OR REPLACE INTO contact VALUES (1, ?)", (at,))
 
     def claim_offline(self, job_id: str, tick: int) -> None:
         """A pinned job's tick is taken without etcd; on the disk when this returns."""

@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from crony_ops.daemon import run_daemon
-from crony_ops.node.agent import Agent
+from crony_ops.node.agent import run_agent
 from crony_ops.node.journal import Journal
 from crony_ops.node.settings import NodeSettings
 from crony_ops.store import Etcd
@@ -15,8 +15,8 @@ from crony_ops.store import Etcd
 async def _live(settings: NodeSettings, stop: asyncio.Event) -> None:
     journal = Journal(settings.state_dir)
     try:
-        async with Etcd(settings.etcd) as etcd, asyncio.TaskGroup() as group:
-            await Agent(settings, etcd, journal, group).run(stop)
+        async with Etcd(settings.etcd) as etcd:
+            await run_agent(settings, etcd, journal, stop)
     finally:
         journal.close()
 

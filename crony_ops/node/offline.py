@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 LONGEST_OUTAGE = 86_400.0
 """Seconds after which what was last known is too old to go by."""
+CONTACT_NOTED_EVERY = 60.0
 PROBE = 0.5
 PATIENCE = 1.0
 
@@ -67,7 +68,7 @@ class Offline:
         self._claimant = claimant
         self._claim_ahead = claim_ahead
         self._on_change = on_change
-        self._last_contact = time.time()
+        self._last_contact = journal.last_contact() or time.time()
         # What an earlier life claimed without etcd is settled before anything is claimed with it.
         self.on = bool(journal.offline())
 
@@ -75,13 +76,18 @@ class Offline:
         """Find out whether etcd is away, and settle when it is back; until cancelled."""
         while True:
             if self._claimant() is not None:
-                self._last_contact = time.time()
+                self._note_contact(time.time())
                 if self.on:
                     await self._come_back()
             elif not self.on and await self._is_away():
                 log.warning("etcd is away: pinned jobs go on by the journal")
                 self._switch(on=True)
             await asyncio.sleep(PROBE)
+
+    def _note_contact(self, now: float) -> None:
+        if now - self._last_contact >= CONTACT_NOTED_EVERY or now < self._last_contact:
+            self._last_contact = now
+            self._journal.note_contact(now)
 
     def begin(self, holding: Holding, tick: int) -> None:
         """A claim got no answer until its second: the tick is taken without one.
@@ -103,7 +109,6 @@ class Offline:
                 revision=holding.revision,
                 cursor=holding.cursor,
                 cursor_revision=holding.cursor_revision,
-                seen_at=time.time(),
             )
         )
 

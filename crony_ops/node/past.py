@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import StoreError
-from crony_ops.model.run import OpenRun, RunKind
+from crony_ops.model.run import OpenRun
 
 if TYPE_CHECKING:
     from crony_ops.node.run_folder import RunFolder, RunMeta
@@ -84,7 +84,8 @@ def _open_run_of(meta: RunMeta, uuid: str) -> OpenRun:
         run_id=context.run_id,
         job_id=context.job_id,
         tick=context.tick,
-        kind=RunKind.once if "-o" in context.run_id else RunKind.tick,
+        kind=context.kind,
+        reason=context.reason,
         node=uuid,
         incarnation=0,
         rerun=context.rerun,

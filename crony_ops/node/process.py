@@ -40,6 +40,16 @@ def running_with(pid: int, variables: Mapping[str, str]) -> bool:
     return all(f"{name}={value}".encode() in found for name, value in variables.items())
 
 
+def session_leader_with(variables: Mapping[str, str]) -> int | None:
+    """The pid of the first process of a session that was started with these variables."""
+    for name in os.listdir("/proc"):  # noqa: PTH208 - iterdir() builds 1,000 paths to throw away
+        if name.isdigit() and running_with(int(name), variables):
+            fields = _stat(int(name))
+            if fields is not None and fields[3] == name:
+                return int(name)
+    return None
+
+
 def _stat(pid: int) -> list[str] | None:
     """The fields of `/proc/<pid>/stat` from the state on (proc(5) calls that one field 3)."""
     try:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY = 0.5
+REFUSED_RETRY = 30.0
 RELIST_EVERY = 20
 MOST_TRIMMED = 40
 """Records that go with one end: etcd takes 128 operations in a transaction."""
@@ -46,16 +47,25 @@ class _Kept:
 
 
 class Reports:
-    """``keep``: how many run records of a job stay in etcd (of each node, for every-node jobs)."""
+    """``keep``: how many run records of a job stay in etcd; ``keep_each``: of each node, for a job
+    that runs on every node."""
 
     def __init__(
-        self, etcd: Etcd, batcher: Batcher, keys: Keys, journal: Journal, keep: int
+        self,
+        etcd: Etcd,
+        batcher: Batcher,
+        keys: Keys,
+        journal: Journal,
+        *,
+        keep: int,
+        keep_each: int,
     ) -> None:
         self._etcd = etcd
         self._batcher = batcher
         self._keys = keys
         self._journal = journal
         self._keep = keep
+        self._keep_each = keep_each
         self._kept: dict[str, _Kept] = {}
         self._spooled = asyncio.Event()
         if journal.spooled():
@@ -81,15 +91,31 @@ class Reports:
             await self._spooled.wait()
             self._spooled.clear()
             for seq, kept in self._journal.spooled():
-                report = Report.from_json(kept)
-                while True:
-                    try:
-                        await self._send(report)
-                        break
-                    except StoreError:
-                        await asyncio.sleep(RETRY)
-                self._journal.unspool(seq)
+                if await self._replay_one(kept):
+                    self._journal.unspool(seq)
+                else:
+                    self._spooled.set()
+            if self._spooled.is_set():
+                await asyncio.sleep(REFUSED_RETRY)
+
+    async def _replay_one(self, kept: bytes) -> bool:
+        """Whether it need not be kept any longer. What etcd refuses waits; it blocks no other."""
+        try:
+            report = Report.from_json(kept)
+        except ValueError as error:
+            log.error("a spooled report can't be read, and is dropped: %s", error)
+            return True
+        while True:
+            try:
+                await self._send(report)
+            except StoreRefused as error:
+                log.warning("%s stays in the spool: %s", report.record.run_id, error)
+                return False
+            except StoreError:
+                await asyncio.sleep(RETRY)
+            else:
                 log.info("%s is reported from the spool", report.record.run_id)
+                return True
 
     async def _send(self, report: Report) -> None:
         record = report.record
@@ -109,17 +135,18 @@ class Reports:
     async def _too_many(self, record: RunRecord) -> list[str]:
         """The run ids to trim with this end. Counted in memory, listed now and then: the leader
         and earlier owners write records too."""
+        at = record.run_id.partition("@")[2]
         kept = self._kept.get(record.job_id)
         if kept is None or kept.ends >= RELIST_EVERY:
             prefix = self._keys.runs_of(record.job_id)
             listed = await self._etcd.range(prefix, keys_only=True)
             ids = (entry.key[len(prefix) :] for entry in listed.entries)
-            at = record.run_id.partition("@")[2]
             kept = _Kept({run_id for run_id in ids if run_id.partition("@")[2] == at})
             self._kept[record.job_id] = kept
         kept.ends += 1
         others = sorted(kept.ids - {record.run_id})
-        surplus = len(others) + 1 - self._keep
+        keep = self._keep_each if at else self._keep
+        surplus = len(others) + 1 - keep
         return others[: max(0, min(surplus, MOST_TRIMMED))]
 
     def forget(self, job_id: str) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from crony_ops.model.job import Job
 from crony_ops.model.record import Record
-from crony_ops.model.run import Attempt, RunState
+from crony_ops.model.run import Attempt, RunKind, RunState
 
 
 class RunContext(Record):
@@ -32,6 +32,8 @@ class RunContext(Record):
     previous_tick: int | None = None
     node: str
     epoch: int
+    kind: RunKind = RunKind.tick
+    reason: str = ""
     rerun: int = 0
     env: dict[str, str] = {}
     preset_env: tuple[Path, ...] = ()
@@ -130,7 +132,8 @@ def read_journal(files: RunFiles) -> Journal | None:
         return None
     ends = tuple(entry.ended for entry in entries if entry.ended is not None)
     number = len(ends) + 1
-    starts = [entry.started for entry in entries if entry.started is not None]
+    # The newest first: a start is noted before its pid is known, and again with it.
+    starts = [entry.started for entry in reversed(entries) if entry.started is not None]
     lefts = [entry.left for entry in entries if entry.left is not None]
     return Journal(
         meta=meta,
@@ -182,28 +185,24 @@ def last_line(output: str) -> str:
 
 
 class RunFolder:
-    """`<root>/<job_id>/<run_id>.log` and `<journals>/<job_id>/<run_id>.json`.
+    """`<root>/<job_id>/<run_id>.log` and `.json`, the run's journal. ``keep``: how many logs of a
+    job stay."""
 
-    ``keep`` is the number of logs of a job that stay. ``journals`` may stand in memory (`/run`):
-    what a journal is for, going on with a run, ends with the boot.
-    """
-
-    def __init__(self, root: Path, keep: int, journals: Path | None = None) -> None:
+    def __init__(self, root: Path, keep: int) -> None:
         self._root = root
         self._keep = keep
-        self._journals = journals or root
 
     def files(self, job_id: str, run_id: str) -> RunFiles:
-        """Where a run's files stand. Makes the job's folders, readable for the agent alone."""
-        for folder in {self._root / job_id, self._journals / job_id}:
-            if not folder.is_dir():
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Where a run's files stand. Makes the job's folder, readable for the agent alone."""
+        folder = self._root / job_id
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self._files(job_id, run_id)
 
     def _files(self, job_id: str, run_id: str) -> RunFiles:
         return RunFiles(
             log=self._root / job_id / f"{run_id}.log",
-            journal=self._journals / job_id / f"{run_id}.json",
+            journal=self._root / job_id / f"{run_id}.json",
         )
 
     def unfinished(self) -> list[RunMeta]:
@@ -212,7 +211,7 @@ class RunFolder:
         A journal that can't be read tells of a run that never started: it is taken away.
         """
         found = []
-        for path in self._journals.glob("*/*.json"):
+        for path in self._root.glob("*/*.json"):
             journal = read_journal(self._files(path.parent.name, path.stem))
             if journal is None:
                 path.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,7 +101,6 @@ class Runs:
         self._active: dict[str, list[ActiveRun]] = {}
         self._succeeded_last: set[str] = set()
         self._changed = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     def under_way(self, job_id: str) -> list[ActiveRun]:
         """Running, or due to start, and not yet over. A run that was claimed ahead is in nobody's
@@ -120,7 +119,7 @@ class Runs:
         """Take charge of a run that was just claimed: it starts at its time."""
         active = ActiveRun(start.run, start.assignment.job, start.fires_at, offline=start.offline)
         self._enter(active)
-        self._charge(self._live(active, start))
+        self._group.create_task(self._live(active, start))
 
     def adopt(self, run: OpenRun) -> bool:
         """Go on with a run that an earlier life of this agent began. False: it is lost."""
@@ -130,7 +129,7 @@ class Runs:
             return False
         active = ActiveRun(run, execution.job, offline=run.bound, execution=execution)
         self._enter(active)
-        self._charge(self._follow(active, execution, late=0.0))
+        self._group.create_task(self._follow(active, execution, late=0.0))
         log.info("%s of %s goes on from before the restart", run.run_id, run.job_id)
         return True
 
@@ -150,10 +149,8 @@ class Runs:
             self._changed.clear()
             await self._changed.wait()
 
-    async def leave(self) -> None:
-        """Let go of the runs that are still under way: the next life of this agent adopts them."""
-        for task in self._tasks:
-            task.cancel()
+    async def close(self) -> None:
+        """Once no run of ours is followed any more."""
         if self._session is not None:
             await self._session.close()
 
@@ -162,11 +159,6 @@ class Runs:
         outcome = Outcome(RunState.lost, why, (), None, time.time())
         await self._report(run, outcome, offline=run.bound)
         self._folder.forget(run.job_id, run.run_id)
-
-    def _charge(self, work: Coroutine[None, None, None]) -> None:
-        task = self._group.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     def _enter(self, active: ActiveRun) -> None:
         self._active.setdefault(active.run.job_id, []).append(active)
@@ -191,6 +183,8 @@ class Runs:
             previous_tick=start.previous_tick,
             node=self._settings.name,
             epoch=start.epoch,
+            kind=run.kind,
+            reason=run.reason,
             rerun=run.rerun,
             env=self._settings.env,
             preset_env=self._presets.env_files(start.assignment.preset_sums),

@@ -31,7 +31,10 @@ class NodeSettings(BaseModel):
     claim_ahead: Annotated[float, Field(ge=0.1, le=1.0)] = 1.0
     stop_grace: Annotated[float, Field(description="how long SIGTERM lets runs end")] = 30.0
     kill_grace: Annotated[float, Field(description="from TERM to KILL", le=4.0)] = 3.0
-    keep_runs: Annotated[int, Field(ge=1, le=1000)] = 10
+    keep_runs: Annotated[int, Field(ge=1, le=1000, description="records and logs of a job")] = 10
+    keep_runs_each: Annotated[
+        int, Field(ge=1, le=1000, description="records of a job that runs on every node")
+    ] = 3
     preset_timeout: float = 600.0
 
     @property

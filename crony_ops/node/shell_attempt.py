@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import shell
-from crony_ops.node.process import Process, boot_id, running_with, spawn
+from crony_ops.node.process import Process, boot_id, running_with, session_leader_with, spawn
 from crony_ops.node.run_folder import (
     Ended,
     Started,
@@ -25,7 +25,7 @@ from crony_ops.node.run_folder import (
 )
 
 if TYPE_CHECKING:
-    from crony_ops.node.run_folder import Journal, RunFiles, RunMeta
+    from crony_ops.node.run_folder import Journal, RunContext, RunFiles, RunMeta
     from crony_ops.node.stop_order import StopOrder
 
 _REASON_LINE = 200
@@ -47,7 +47,11 @@ def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAtt
         opened.callback(os.close, log)
         if (user := shell.other_user(job)) is not None:
             os.fchown(log, user.pw_uid, user.pw_gid)  # so that it may open /dev/stderr
-        offset = os.fstat(log).st_size
+        started = Started(
+            attempt=number, at=began, monotonic=time.monotonic(), offset=os.fstat(log).st_size
+        )
+        # Noted before it begins: an agent that dies right after this finds it without its pid.
+        record_start(files, started)
         process = spawn(
             argv,
             cwd=job.workdir or "/",
@@ -56,13 +60,7 @@ def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAtt
             journal=None if wrapped or context.dies_with_agent else files.journal,
             dies_with_agent=context.dies_with_agent,
         )
-    started = Started(
-        attempt=number,
-        pid=process.pid,
-        at=began,
-        monotonic=time.monotonic(),
-        offset=offset,
-    )
+    started = started.model_copy(update={"pid": process.pid})
     with contextlib.suppress(OSError):  # a full disk: it runs, and can't be adopted
         record_start(files, started)
     return ShellAttempt(meta, files, started, process)
@@ -75,8 +73,8 @@ def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt |
     """
     meta = journal.meta
     process = None
-    if meta.boot_id == boot_id():
-        process = _still_running(started, meta.context.run_id)
+    if meta.job.shell is not None and meta.boot_id == boot_id():
+        process = _still_running(started, meta.context)
     if meta.context.dies_with_agent or (process is None and journal.left is None):
         if process is not None:
             process.kill()
@@ -85,16 +83,22 @@ def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt |
     return ShellAttempt(meta, files, started, process)
 
 
-def _still_running(started: Started, run_id: str) -> Process | None:
+def _still_running(started: Started, context: RunContext) -> Process | None:
     """The attempt's process, if that very process still lives."""
-    if not started.pid:
+    marks = {
+        "CRONY_JOB": context.job_id,
+        "CRONY_RUN": context.run_id,
+        "CRONY_ATTEMPT": str(started.attempt),
+    }
+    pid = started.pid or session_leader_with(marks)
+    if pid is None:
         return None
     try:
-        process = Process(started.pid)
+        process = Process(pid)
     except ProcessLookupError:
         return None
     # Only now, while the pidfd holds it: the pid can't pass to another process in between.
-    if not running_with(started.pid, {"CRONY_RUN": run_id, "CRONY_ATTEMPT": str(started.attempt)}):
+    if not running_with(pid, marks):
         process.close()
         return None
     return process

@@ -39,7 +39,7 @@ def account_for_missed(
     splay: int,
     policy: Literal["latest", "all", "skip"],
     grace: float,
-    maximum: int = 100,
+    maximum: int,
 ) -> MissedTicks | None:
     """Decide about every tick after ``cursor`` that is due: tick + splay <= now.
 

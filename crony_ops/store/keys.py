@@ -41,10 +41,6 @@ class Keys:
     def proc(self, node: str, job_id: str, pid: int) -> str:
         return f"{self.root}/proc/{node}/{job_id}/{pid}"
 
-    @property
-    def procs(self) -> str:
-        return f"{self.root}/proc/"
-
     def spec(self, job_id: str) -> str:
         return f"{self.root}/spec/{job_id}"
 

@@ -178,6 +178,7 @@ class WatcherDaemon:
             await reconciler.digest()
         else:
             self._look = False
+            self._held = True  # a run that ends during the look may be what it finds holding a job
             try:
                 done = await reconciler.look(clocks)
             except TimeoutError:

@@ -21,7 +21,7 @@ from crony_ops.watcher.complaints import Complaints
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
 from crony_ops.watcher.placement import Fleet, Placement, place
-from crony_ops.watcher.removal import CURSOR_LIFE, Removals
+from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 
 if TYPE_CHECKING:
     from crony_ops.model.node import Node
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from crony_ops.watcher.view import View
 
 log = logging.getLogger(__name__)
+
+FORGET_EVERY = 3600.0
+"""Seconds between two searches for the records of jobs that are long gone."""
 
 
 @dataclass(slots=True)
@@ -53,6 +56,7 @@ class Reconciler:
         self._settings = settings
         self._complaints = Complaints()
         self._unplaced_since: dict[str, float] = {}
+        self._forget_at = 0.0
 
     async def look(self, clocks: Mapping[str, float | None]) -> Look:
         """Raises GuardFailed when somebody else leads, StoreError when etcd is away, TimeoutError
@@ -74,6 +78,7 @@ class Reconciler:
             look,
         )
         await self._carry_out(await self._removals(), look)
+        await self._carry_out(await self._forgotten(), look)
         return look
 
     async def digest(self) -> None:
@@ -132,6 +137,14 @@ class Reconciler:
         if not removals.jobs:
             return []
         return removals.orders(await self._etcd.grant(CURSOR_LIFE))
+
+    async def _forgotten(self) -> list[Order]:
+        """Now and then, for all run keys have to be listed."""
+        if time.monotonic() < self._forget_at:
+            return []
+        self._forget_at = time.monotonic() + FORGET_EVERY
+        listed = await self._etcd.range(self._view.keys.runs, keys_only=True)
+        return list(forgotten(self._view, (entry.key for entry in listed.entries)))
 
     async def _carry_out(self, wanted: Iterable[Order], look: Look) -> None:
         """Submit, and wait until the mirror shows what was written: the next look, or the next

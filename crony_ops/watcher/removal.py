@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -99,3 +99,13 @@ class Removals:
             )
             for job_id, remains in sorted(self.jobs.items())
         ]
+
+
+def forgotten(view: View, run_keys: Iterable[str]) -> Iterable[Order]:
+    """The run records of jobs whose very cursor is gone: nobody will ask for them any more."""
+    keys = view.keys
+    jobs = {key[len(keys.runs) :].partition("/")[0] for key in run_keys}
+    known = {key[len(keys.cursors) :].partition("/")[0] for key in view.mirror.prefix(keys.cursors)}
+    for job_id in sorted(jobs - known):
+        if view.wants.entry(job_id) is None:
+            yield Order(Txn((absent(keys.spec(job_id)),), (delete_prefix(keys.runs_of(job_id)),)))

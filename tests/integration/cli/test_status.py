@@ -25,10 +25,9 @@ if TYPE_CHECKING:
     from crony_ops.model.record import Record
     from crony_ops.store.keys import Keys
 
-# On a machine at rest the libraries take some 0.3 s, and all of status stays below 0.7 s. On one
-# that is busy with other tests only the ratio is steady.
+# A busy machine leaves only this ratio steady: how long a person waits is for bench/start_up.py.
 _LIBRARIES = "asyncio, croniter, etcd3.etcdrpc, grpc.aio, pydantic, rich.console, rich.table, typer"
-_OVER_IMPORTS = 3.0
+_OVER_IMPORTS = 2.5
 
 
 @pytest.fixture

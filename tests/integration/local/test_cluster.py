@@ -13,22 +13,6 @@ from crony_ops.errors import ClusterInUse, LocalClusterFailed
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.local.etcd import choose_ports
 from crony_ops.local.folder import ClusterFolder
-from tests.faults.cluster import trial
-
-
-async def test_a_run_outlives_its_killed_agent_and_is_adopted_by_the_next(tmp_path: Path) -> None:
-    async with trial(tmp_path, nodes=1) as t:
-        await t.sync({"long": t.job("*/2 * * * * *", seconds=5)})
-        await t.cluster.wait_until(lambda: bool(t.lines("long")), "a run begins")
-        first = t.lines("long")[0]
-        t.cluster.node("node-1").restart()
-        await t.runs("long")
-        result = await t.audit()
-    ends = [line for line in t.lines("long") if line.event == "end"]
-    assert ends[0].run == first.run
-    states = {record.run_id: record.state for record in t.evidence.records if record.type == "run"}
-    assert states[first.run] == "succeeded"
-    assert result.sound, (result.twice, result.wrong, result.unaccounted)
 
 
 async def test_a_frozen_process_is_alive_and_ends_in_order(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import resource
 import signal
 import sys
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,9 +75,9 @@ def execution(
     )
 
 
-def adopt(folder: RunFolder, run_id: str = "r") -> Execution | None:
+def adopt(folder: RunFolder, run_id: str = "r", job: str = "j") -> Execution | None:
     return Execution.adopt(
-        folder.files("j", run_id),
+        folder.files(job, run_id),
         no_session,
         on_process=lambda *_: None,
         on_process_end=lambda _: None,
@@ -285,23 +286,25 @@ from pathlib import Path
 from crony_ops.model.job import Job
 from crony_ops.node.execution import Execution
 from crony_ops.node.run_folder import RunContext, RunFolder
-root, dies, shell = sys.argv[1:]
-context = RunContext(job_id="j", run_id="r", tick=1795363200, node="n", epoch=1, kill_grace=0.3,
+root, dies, shell, job = sys.argv[1:]
+context = RunContext(job_id=job, run_id="r", tick=1795363200, node="n", epoch=1, kill_grace=0.3,
                      dies_with_agent=dies == "dies")
-files = RunFolder(Path(root), 3).files("j", "r")
+files = RunFolder(Path(root), 3).files(job, "r")
 run = Execution(Job(schedule="@daily", shell=shell), context, files, lambda: None,
                 on_process=lambda *_: None, on_process_end=lambda _: None)
 asyncio.run(run.perform())
 """
 
 
-async def killed_agent(folder_root: Path, shell: str, *, dies: bool, ready: Path) -> None:
+async def killed_agent(
+    folder_root: Path, shell: str, *, dies: bool, ready: Path, job: str = "j"
+) -> None:
     """An agent that starts the command, and is killed as soon as the file is written."""
     agent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _AGENT, str(folder_root), "dies" if dies else "lives", shell
+        sys.executable, "-c", _AGENT, str(folder_root), "dies" if dies else "lives", shell, job
     )
     await until(lambda: written(ready), within=20)
-    journal = folder_root / "j" / "r.json"
+    journal = folder_root / job / "r.json"
     await until(lambda: journal.exists() and b'"started"' in journal.read_bytes())
     agent.kill()
     await agent.wait()
@@ -330,6 +333,23 @@ async def test_a_run_that_outlives_its_agent_is_adopted(
     outcome = await performing
     assert (outcome.state, outcome.reason) == (RunState.failed, "exit 7: late")
     assert outcome.attempts[0].exit_code == 7
+
+
+async def test_a_run_is_adopted_even_if_its_agent_died_before_it_noted_the_pid(
+    folder: RunFolder, tmp_path: Path
+) -> None:
+    command = waits_for_go(tmp_path) + "; exit 7"
+    job = f"j{uuid.uuid4().hex[:12]}"  # found by its name: other tests have a j of their own
+    await killed_agent(tmp_path / "runs", command, dies=False, ready=tmp_path / "pid", job=job)
+    journal = folder.files(job, "r").journal
+    lines = [line for line in journal.read_text().splitlines() if '"pid"' not in line]
+    journal.write_text("\n".join(lines) + "\n")
+    assert any('"started"' in line for line in lines)
+    run = adopt(folder, job=job)
+    assert run is not None
+    performing = asyncio.create_task(run.perform())
+    (tmp_path / "go").touch()
+    assert (await performing).attempts[0].exit_code == 7
 
 
 async def test_an_adopted_run_can_be_stopped(folder: RunFolder, tmp_path: Path) -> None:
@@ -418,7 +438,7 @@ async def test_a_pid_that_passed_to_another_process_is_not_adopted(
     await perform(folder, f"echo up >{tmp_path}/up")
     journal = folder.files("j", "r").journal
     lines = journal.read_text().splitlines()
-    started = next(line for line in lines if '"started"' in line)
+    started = next(line for line in lines if '"pid"' in line)
     pid = started.partition('"pid":')[2].partition(",")[0]
     foreign = started.replace(f'"pid":{pid}', f'"pid":{os.getpid()}')
     journal.write_text(f"{lines[0]}\n{foreign}\n")

@@ -15,7 +15,6 @@ from crony_ops.model.cluster import SyncRecord
 from crony_ops.model.node import Pause
 from crony_ops.model.spec import Spec
 from crony_ops.store import Etcd, EtcdSettings
-from crony_ops.store.txn import Txn
 from crony_ops.sync.lock import SyncLock, under_lock
 from crony_ops.sync.plan import make_plan
 from crony_ops.sync.stored import read_stored
@@ -24,6 +23,7 @@ from tests.integration.sync.folder import Repository
 
 if TYPE_CHECKING:
     from crony_ops.store.keys import Keys
+    from crony_ops.store.txn import Txn
     from tests.etcd_server import EtcdServer
 
 

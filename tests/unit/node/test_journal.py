@@ -50,13 +50,20 @@ def test_the_last_leases_are_remembered_oldest_first(journal: Journal) -> None:
 
 
 def test_a_pinned_job_is_remembered_as_last_told(journal: Journal) -> None:
-    pinned = Pinned("j", "/crony/job/u/j", b"{}", 7, None, 0, 1.5)
+    pinned = Pinned("j", "/crony/job/u/j", b"{}", 7, None, 0)
     journal.remember_pinned(pinned)
-    known = Pinned("j", "/crony/job/u/j", b"{1}", 8, 60, 9, 2.5)
+    known = Pinned("j", "/crony/job/u/j", b"{1}", 8, 60, 9)
     journal.remember_pinned(known)
     assert journal.pinned() == [known]
     journal.forget_pinned("j")
     assert journal.pinned() == []
+
+
+def test_the_last_contact_is_remembered(journal: Journal) -> None:
+    assert journal.last_contact() is None
+    journal.note_contact(1.5)
+    journal.note_contact(2.5)
+    assert journal.last_contact() == 2.5
 
 
 def test_a_tick_claimed_offline_stands_until_it_is_settled(journal: Journal) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from crony_ops.model.job import Backoff, Job, Retries
 from crony_ops.model.run import Attempt, RunState
@@ -23,7 +21,6 @@ from crony_ops.node.run_folder import (
     read_tail,
     record_end,
     record_start,
-    text_tail,
 )
 
 if TYPE_CHECKING:
@@ -86,25 +83,6 @@ def test_trim_keeps_the_newest_logs_and_those_of_unfinished_runs(tmp_path: Path)
     begin_journal(folder.files("j", "b"), meta("b"))
     folder.trim("j")
     assert sorted(path.stem for path in (tmp_path / "j").glob("*.log")) == ["b", "d", "e"]
-
-
-def test_journals_may_stand_apart_from_the_logs(tmp_path: Path) -> None:
-    folder = RunFolder(tmp_path / "logs", keep=2, journals=tmp_path / "run")
-    files = folder.files("j", "r")
-    begin_journal(files, meta("r"))
-    files.log.touch()
-    assert files.journal.parent == tmp_path / "run" / "j"
-    assert len(folder.unfinished()) == 1
-
-
-@given(st.binary(max_size=60), st.integers(min_value=1, max_value=40))
-def test_a_tail_is_never_longer_than_asked(output: bytes, limit: int) -> None:
-    assert len(text_tail(output, limit).encode()) <= limit
-
-
-@given(st.text(max_size=60), st.integers(min_value=4, max_value=40))
-def test_a_tail_cuts_no_character_in_two(output: str, limit: int) -> None:
-    assert "\ufffd" in output or output.endswith(text_tail(output.encode(), limit))
 
 
 def test_the_tail_is_of_this_attempt_alone(tmp_path: Path) -> None:

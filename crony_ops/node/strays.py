@@ -1,0 +1,59 @@
+"""Claims made later than we looked: a request without an answer may still be on its way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from crony_ops.errors import StoreError
+from crony_ops.model.run import OpenRun
+
+if TYPE_CHECKING:
+    from crony_ops.store import Etcd
+
+log = logging.getLogger(__name__)
+
+SETTLED_AFTER = 10.0
+"""Seconds after which a request that was given up is surely done or gone: twice its deadline."""
+
+
+class Strays:
+    """After a doubt, looks once more at what stands open under ``prefix``, when the doubt must have
+    settled. ``launch`` gets each run that was claimed before, and knows those under way."""
+
+    def __init__(
+        self,
+        etcd: Etcd,
+        prefix: str,
+        group: asyncio.TaskGroup,
+        launch: Callable[[OpenRun], None],
+    ) -> None:
+        self._etcd = etcd
+        self._prefix = prefix
+        self._group = group
+        self._launch = launch
+        self._search: asyncio.Task[None] | None = None
+
+    def expect(self) -> None:
+        if self._search is None or self._search.done():
+            self._search = self._group.create_task(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(SETTLED_AFTER)
+            try:
+                found = (await self._etcd.range(self._prefix)).entries
+            except StoreError as error:
+                log.info("strays can't be looked for yet: %s", error)
+                continue
+            for entry in found:
+                try:
+                    run = OpenRun.from_json(entry.value)
+                except ValueError:
+                    continue  # the leader names what can't be read
+                if run.claimed_at < time.time() - SETTLED_AFTER / 2:
+                    self._launch(run)
+            return
