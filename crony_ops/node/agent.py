@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.errors import BadSchedule, StoreError
 from crony_ops.model.job import JOB_ID
-from crony_ops.model.run import OpenRun, RunKind
+from crony_ops.model.run import OpenRun, RunKind, RunState
 from crony_ops.node.claims import Claimant
 from crony_ops.node.duty import Duty
 from crony_ops.node.holding import Holding
@@ -159,16 +159,17 @@ class Agent:
             return None
         return Claimant(self._keys, self._uuid, self._settings.name, self._registration.incarnation)
 
-    def _may_start(self, run: OpenRun) -> str:
-        """Asked right before a start: why not, or nothing."""
-        if run.on_node_loss_rerun and not run.bound and boottime() >= self._registration.deadline:
-            return "this node's lease ran out"
+    def _may_start(self, run: OpenRun) -> tuple[RunState, str] | None:
+        """Asked right before a start: how the run ends instead and why, or None."""
+        fenceable = run.on_node_loss_rerun and not run.bound
+        if fenceable and boottime() >= self._registration.deadline:
+            return RunState.fenced, "this node's lease ran out"
         if run.job_id not in self._duty.holdings:
-            return "the job was removed"
+            return RunState.skipped, "the job was removed"
         paused = self._mirror.get(self._keys.pause(run.job_id)) is not None
         if paused and run.kind is not RunKind.once:
-            return "the job was paused"
-        return ""
+            return RunState.skipped, "the job was paused"
+        return None
 
     def _launch_stray(self, run: OpenRun) -> None:
         self._duty.launch_stray(run)

@@ -247,13 +247,12 @@ class Duty:
         if at > now:
             self._timetable.set(holding.job_id, at)
             return False
-        previous, fires_at = holding.cursor, holding.fires_at(tick)
+        fires_at = holding.fires_at(tick)
         txn, run = claims.claim_tick(me, holding, tick, now)
+        # A job that can't run elsewhere is not kept waiting for an answer beyond its second.
+        patience = max(fires_at - now, SHORTEST_WAIT) if holding.bound else None
         try:
-            # A job that can't run elsewhere is not kept waiting for an answer beyond its second.
-            limit = max(fires_at - now, SHORTEST_WAIT) if holding.bound else None
-            async with asyncio.timeout(limit):
-                result = await self._claim(me, holding, txn)
+            result = await self._claim(me, holding, txn, patience)
         except (StoreUnavailable, TimeoutError):
             if not holding.bound:
                 raise
@@ -261,12 +260,18 @@ class Duty:
             return True
         if result.succeeded:
             self._claimed(holding, tick, result.revision)
-            self._launch(holding, run, fires_at, previous)
+            self._launch(holding, run, fires_at)
         return True
 
-    async def _claim(self, me: Claimant, holding: Holding, txn: Txn) -> TxnResult:
-        """Learn a claim's outcome for certain. A refusal updates the holding."""
-        result = await submit_claim(self._batcher, me, holding, txn, self._in_doubt)
+    async def _claim(
+        self, me: Claimant, holding: Holding, txn: Txn, patience: float | None = None
+    ) -> TxnResult:
+        """Learn a claim's outcome for certain. A refusal updates the holding.
+
+        Raises TimeoutError when no answer came for ``patience`` seconds.
+        """
+        async with asyncio.timeout(patience):
+            result = await submit_claim(self._batcher, me, holding, txn, self._in_doubt)
         if not result.succeeded:
             await self._refused(me, holding, Standing.of(result))
         return result
@@ -293,16 +298,14 @@ class Duty:
         if holding.bound:
             self._offline.remember(holding)
 
-    def _launch(
-        self, holding: Holding, run: OpenRun, fires_at: float, previous: int | None = None
-    ) -> None:
+    def _launch(self, holding: Holding, run: OpenRun, fires_at: float) -> None:
         self._runs.launch(
             Start(
                 run=run,
                 assignment=holding.assignment(),
                 epoch=holding.revision,
                 fires_at=fires_at,
-                previous_tick=previous or holding.schedule.previous_before(run.tick),
+                previous_tick=holding.schedule.previous_before(run.tick),
             )
         )
 

@@ -74,8 +74,8 @@ class Start:
 
 
 class Runs:
-    """``may_start`` is asked right before a start: why not, or nothing. ``on_end`` is told the
-    job's id when a run of it is over."""
+    """``may_start`` is asked right before a start: how the run ends instead and why, or None.
+    ``on_end`` is told the job's id when a run of it is over."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Runs:
         processes: ProcessKeys,
         group: asyncio.TaskGroup,
         *,
-        may_start: Callable[[OpenRun], str],
+        may_start: Callable[[OpenRun], tuple[RunState, str] | None],
         on_end: Callable[[str], None],
     ) -> None:
         self._settings = settings
@@ -206,9 +206,8 @@ class Runs:
         run, job = active.run, active.job
         if active.stopped is not None:
             return active.stopped
-        if reason := self._may_start(run):
-            fenced = active.fenceable and "lease" in reason
-            return RunState.fenced if fenced else RunState.skipped, reason
+        if refusal := self._may_start(run):
+            return refusal
         late = time.time() - start.fires_at
         allowed = 0 if job.misfire.policy is MisfirePolicy.skip else job.misfire.grace
         if run.kind is RunKind.tick and late > max(allowed, LATE):

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
-    # A silent peer is given up after 5 + 3 s. keepalive_timeout_ms alone does not do that: the
+    # A silent peer is given up after 5.5 + 3 s. keepalive_timeout_ms alone does not do that: the
     # ping that goes unanswered is bounded by ping_timeout_ms.
     ("grpc.keepalive_time_ms", 5500),
     ("grpc.keepalive_timeout_ms", 3000),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import time
 from pathlib import Path
+
+import yaml
 
 from crony_ops.model.run import RunRecord, RunState
 from tests.faults.scene import Scene, scene
@@ -109,3 +113,34 @@ async def test_a_frozen_agent_starts_nothing_that_another_ran_and_takes_part_aga
         await it.until(takes_part, "it takes part again")
         it.cluster.node("node-2").start()
         await it.settled()
+
+
+async def test_a_stranger_under_the_same_name_waits_a_ttl_and_then_refuses(tmp_path: Path) -> None:
+    async with scene(tmp_path, nodes=1) as it:
+        [incarnation] = {n.incarnation for n in (await it.cluster.living_nodes()).values()}
+        config = yaml.safe_load(it.cluster.folder.config("node-1").read_text())
+        config["state_dir"] = str(tmp_path / "stranger")
+        (tmp_path / "stranger.yaml").write_text(yaml.safe_dump(config))
+        stranger = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "crony_ops.node.main"),
+            *("--config", str(tmp_path / "stranger.yaml")),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(stranger.communicate(), timeout=30)
+        assert stranger.returncode == 1
+        assert "is held by another live agent" in said.decode().splitlines()[-1]
+        [unchanged] = {n.incarnation for n in (await it.cluster.living_nodes()).values()}
+        assert unchanged == incarnation
+
+
+async def test_two_agents_never_share_a_state_folder(tmp_path: Path) -> None:
+    async with scene(tmp_path, nodes=1) as it:
+        second = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "crony_ops.node.main"),
+            *("--config", str(it.cluster.folder.config("node-1"))),
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(second.communicate(), timeout=30)
+        assert second.returncode == 1
+        assert "is in use by another agent" in said.decode()
+        assert "Traceback" not in said.decode()
