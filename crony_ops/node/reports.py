@@ -90,13 +90,15 @@ class Reports:
         while True:
             await self._spooled.wait()
             self._spooled.clear()
+            refused = False
             for seq, kept in self._journal.spooled():
                 if await self._replay_one(kept):
                     self._journal.unspool(seq)
                 else:
-                    self._spooled.set()
-            if self._spooled.is_set():
+                    refused = True
+            if refused:
                 await asyncio.sleep(REFUSED_RETRY)
+                self._spooled.set()
 
     async def _replay_one(self, kept: bytes) -> bool:
         """Whether it need not be kept any longer. What etcd refuses waits; it blocks no other."""

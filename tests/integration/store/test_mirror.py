@@ -75,17 +75,15 @@ async def test_nothing_is_lost_while_the_server_is_killed_and_compacted_under_a_
     mirror = Mirror(etcd, ["/a/", "/b/"], on_change=replica.take)
     dice = random.Random(7)
     stop = asyncio.Event()
-    last = 0
 
     async def write() -> None:
-        nonlocal last
         while not stop.is_set():
             key = f"/{dice.choice('ab')}/{dice.randrange(50)}"
             try:
                 if dice.random() < 0.3:
                     await etcd.delete(key)
                 else:
-                    last = await etcd.put(key, dice.randbytes(20))
+                    await etcd.put(key, dice.randbytes(20))
             except StoreError:
                 continue
 
@@ -103,10 +101,10 @@ async def test_nothing_is_lost_while_the_server_is_killed_and_compacted_under_a_
                     await etcd.compact((await etcd.head())[1])
             await asyncio.sleep(0.3)
             stop.set()
-        end = await etcd.put("/a/end", b"")
+        ends = {key: await etcd.put(key, b"") for key in ("/a/end", "/b/end")}
         async with asyncio.timeout(10):
-            await mirror.reached("/a/end", end)
-            await mirror.reached("/b/", last)
+            for key, revision in ends.items():
+                await mirror.reached(key, revision)
         assert held(mirror, "/a/", "/b/") == await everything(etcd, "/a/", "/b/")
         assert replica.entries == held(mirror, "/a/", "/b/")
         assert mirror.resets == 0
