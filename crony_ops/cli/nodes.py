@@ -11,8 +11,8 @@ import typer
 from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
 from crony_ops.cli.connection import connected
 from crony_ops.cli.lookup import node_named
+from crony_ops.cli.node_parts import NodePart, node_parts
 from crony_ops.cli.output import Output, OutputOption, show, span, table
-from crony_ops.cli.status_document import NodePart, node_parts
 from crony_ops.cli.status_text import in_words, nodes_table
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 

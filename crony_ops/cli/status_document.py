@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.job_standing import Standing, State, standings
+from crony_ops.cli.node_parts import FailoverCounts, NodePart, failover_counts, node_parts
 from crony_ops.cli.upcoming import Firing, upcoming
 from crony_ops.errors import BadSchedule
-from crony_ops.model.cluster import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from crony_ops.cli.cluster_view import ClusterView
-    from crony_ops.model.cluster import Failover
     from crony_ops.store.members import MemberStatus
 
 _ALERTS_SHOWN = 5
@@ -45,49 +44,6 @@ class SyncPart:
     changed: int
     removed: int
     drift: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class NotReady:
-    preset: str
-    reason: str
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class FailoverCounts:
-    """What became of the jobs that a node had. ``bound`` jobs can't run elsewhere."""
-
-    node: str
-    started_at: float
-    closed_at: float | None
-    moved: int
-    failed: int
-    bound: int
-    lost_runs: int
-
-
-@dataclass(frozen=True, slots=True)
-class NodePart:
-    """``state`` is up, cordoned, unreadable or lost. ``seen_at`` is by the node's own clock; for a
-    lost node, by the leader's. ``clock_offset``: seconds that its clock is wrong,
-    if that is too much. ``failover`` is that of the node's last loss, if it is lost."""
-
-    name: str
-    uuid: str
-    state: str
-    jobs: int
-    running: int
-    seen_at: float
-    version: str
-    ip: str
-    groups: tuple[str, ...]
-    presets: tuple[str, ...]
-    not_ready: tuple[NotReady, ...]
-    why: str
-    clock_offset: float | None
-    lost_at: float | None
-    failover: FailoverCounts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +136,9 @@ def status_document(
         failing=failing,
         unassigned=unassigned,
         failovers=tuple(
-            _failover(view, failover) for failover in view.failovers if failover.closed_at is None
+            failover_counts(view, failover)
+            for failover in view.failovers
+            if failover.closed_at is None
         ),
         alerts=tuple(
             AlertPart(a.id, a.at, a.severity.value, a.title, a.job, a.node)
@@ -194,80 +152,6 @@ def status_document(
 def member_trouble(member: MemberStatus) -> str:
     """Why a member can't be asked: the last part of what gRPC says is the one that tells."""
     return (member.error or "").rstrip(". ").rpartition(": ")[2]
-
-
-def node_parts(view: ClusterView) -> tuple[NodePart, ...]:
-    """The living nodes by name, then the lost ones."""
-    held = Counter(node for nodes in view.assigned.values() for node in nodes)
-    running = Counter(run.node for run in view.opens)
-    return tuple(
-        sorted(
-            (
-                _node(view, uuid, held[uuid], running[uuid])
-                for uuid in view.alive | view.rosters.keys()
-            ),
-            key=lambda node: (node.state == "lost", node.name, node.uuid),
-        )
-    )
-
-
-def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
-    roster = view.rosters.get(uuid)
-    node = view.nodes.get(uuid) or (roster.node if roster else None)
-    cordon = view.cordons.get(uuid)
-    if uuid not in view.alive:
-        state = "lost"
-    elif uuid not in view.nodes:
-        state = "unreadable"
-    else:
-        state = "cordoned" if cordon else "up"
-    last = max(
-        (failover for failover in view.failovers if failover.node == uuid),
-        key=lambda failover: failover.started_at,
-        default=None,
-    )
-    return NodePart(
-        name=node.name if node else uuid,
-        uuid=uuid,
-        state=state,
-        jobs=jobs,
-        running=running,
-        seen_at=view.nodes[uuid].renewed_at
-        if uuid in view.nodes
-        else (roster.seen_at if roster else 0.0),
-        version=node.version if node else "",
-        ip=node.ip if node else "",
-        groups=node.groups if node else (),
-        presets=tuple(sorted(node.presets)) if node else (),
-        not_ready=tuple(
-            NotReady(preset, failure.reason, failure.at)
-            for preset, failure in sorted(node.preset_failures.items())
-        )
-        if node
-        else (),
-        why=f"{'drained' if cordon.evict else 'cordoned'} by {cordon.who}"
-        + (f": {cordon.why}" if cordon.why else "")
-        if cordon
-        else "",
-        clock_offset=roster.clock_offset if roster else None,
-        lost_at=roster.lost_at if roster and state == "lost" else None,
-        failover=_failover(view, last) if last and state == "lost" else None,
-    )
-
-
-def _failover(view: ClusterView, failover: Failover) -> FailoverCounts:
-    """While it is open, as far as it got."""
-    outcomes = view.outcomes.get((failover.node, failover.incarnation), ())
-    counting = failover.closed_at is None
-    return FailoverCounts(
-        node=failover.node_name,
-        started_at=failover.started_at,
-        closed_at=failover.closed_at,
-        moved=sum(o.outcome is Outcome.moved for o in outcomes) if counting else failover.moved,
-        failed=sum(o.outcome.failed for o in outcomes) if counting else failover.failed,
-        bound=sum(o.outcome is Outcome.bound for o in outcomes) if counting else failover.bound,
-        lost_runs=sum(o.lost_runs for o in outcomes) if counting else failover.lost_runs,
-    )
 
 
 def _watcher(view: ClusterView) -> WatcherPart:

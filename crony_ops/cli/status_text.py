@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from crony_ops.cli.status_document import FailoverCounts, NodePart, StatusDocument
+    from crony_ops.cli.node_parts import FailoverCounts, NodePart
+    from crony_ops.cli.status_document import StatusDocument
 
 NODE_STYLES = {"up": "green", "cordoned": "yellow", "unreadable": "red", "lost": "bold red"}
 _LISTED = 10

@@ -16,6 +16,7 @@ from crony_ops.node.offline import Offline
 from crony_ops.node.past import Past
 from crony_ops.node.presets import Presets
 from crony_ops.node.processes import ProcessKeys
+from crony_ops.node.queues import Queues
 from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
 from crony_ops.node.run_folder import RunFolder
@@ -108,9 +109,11 @@ class Agent:
             on_change=self._look_at_all,
         )
         self._strays = Strays(etcd, keys.open_on(uuid), group, self._launch_stray)
+        self._queues = Queues()
         self._duty = Duty(
             self._batcher,
             self._mirror,
+            self._queues,
             journal,
             self._runs,
             self._timetable,
@@ -246,17 +249,8 @@ class Agent:
                 if change.key.startswith(prefix):
                     job_id = change.key[len(prefix) :].partition("/")[0]
                     if prefix == keys.queue:
-                        self._queue_changed(job_id, change)
+                        self._queues.take(job_id, change)
                     self._job_changed(job_id, resumed=prefix == keys.pauses and change.new is None)
-
-    def _queue_changed(self, job_id: str, change: Change) -> None:
-        queue = self._duty.queues.setdefault(job_id, set())
-        if change.new is not None:
-            queue.add(change.key)
-            return
-        queue.discard(change.key)
-        if not queue:
-            del self._duty.queues[job_id]
 
     def _assignment_changed(self, change: Change) -> None:
         job_id = change.key[len(self._keys.jobs_of(self._uuid)) :]

@@ -13,8 +13,7 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import OutcomeUnknown, StoreRefused, StoreUnavailable
-from crony_ops.model.run import OpenRun, QueuedRun, once_run_id
-from crony_ops.model.spec import Cursor
+from crony_ops.model.run import OpenRun, once_run_id
 from crony_ops.node import claims
 from crony_ops.node.claiming import submit_claim
 from crony_ops.node.claims import Claimant, Standing
@@ -23,11 +22,12 @@ from crony_ops.schedule import account_for_missed
 from crony_ops.store import Txn, get
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from crony_ops.node.holding import Holding
     from crony_ops.node.journal import Journal
     from crony_ops.node.offline import Offline
+    from crony_ops.node.queues import Queues
     from crony_ops.node.runs import Runs
     from crony_ops.node.timetable import Timetable
     from crony_ops.store import Batcher, Entry, Mirror, TxnResult
@@ -41,15 +41,15 @@ SHORTEST_WAIT = 0.3
 
 class Duty:
     """``claimant`` gives who we are while we hold our lease, and None while we don't. ``in_doubt``
-    is told of each claim that may yet be made after it was looked up.
-
-    ``queues``: the keys of what is queued, by job; kept, like ``holdings``, by whoever watches.
+    is told of each claim that may yet be made after it was looked up. ``holdings`` is kept by
+    whoever watches the assignments.
     """
 
     def __init__(
         self,
         batcher: Batcher,
         mirror: Mirror,
+        queues: Queues,
         journal: Journal,
         runs: Runs,
         timetable: Timetable,
@@ -62,6 +62,7 @@ class Duty:
     ) -> None:
         self._batcher = batcher
         self._mirror = mirror
+        self._queues = queues
         self._journal = journal
         self._runs = runs
         self._timetable = timetable
@@ -73,7 +74,6 @@ class Duty:
         self._in_doubt = in_doubt
         self._stopped = False
         self.holdings: dict[str, Holding] = {}
-        self.queues: dict[str, set[str]] = {}
 
     def stop(self) -> None:
         """Claim nothing more."""
@@ -147,23 +147,12 @@ class Duty:
             self._offline.remember(holding)
 
     def _take_cursor(self, holding: Holding, entry: Entry | None) -> None:
-        """A cursor below what we claimed ourselves is an older etcd's: we don't claim twice.
-
-        A missing one starts from now, by the leader or by our next claim: at revision 0 a claim
-        compares that it is still missing.
-        """
-        claimed = min(self._high_water.get(holding.job_id, 0), int(time.time() + 1))
-        if entry is None:
-            holding.cursor, holding.cursor_revision = max(int(time.time()), claimed), 0
-            return
+        now = time.time()
         try:
-            tick = Cursor.from_json(entry.value).tick
+            holding.take_cursor(entry, self._high_water.get(holding.job_id, 0), now)
         except ValueError:
-            raise StoreUnavailable(
-                endpoints=holding.cursor_key, reason="the cursor can't be read; the leader mends it"
-            ) from None
-        holding.cursor = max(tick, claimed)
-        holding.cursor_revision = entry.mod_revision
+            reason = "the cursor can't be read; the leader mends it"
+            raise StoreUnavailable(endpoints=holding.cursor_key, reason=reason) from None
 
     async def _claim_once(self, me: Claimant, holding: Holding) -> bool:
         """A run that somebody asked for. True: something was done, look again."""
@@ -181,7 +170,7 @@ class Duty:
 
     async def _claim_queued(self, me: Claimant, holding: Holding) -> bool:
         now = time.time()
-        for queued, entry in self._queue(me, holding):
+        for queued, entry in self._queues.of(holding.job_id, me.name):
             if queued.not_before > now:
                 self._timetable.set(holding.job_id, queued.not_before)
                 continue
@@ -194,20 +183,6 @@ class Duty:
                 self._launch(holding, run, now)
             return True
         return False
-
-    def _queue(self, me: Claimant, holding: Holding) -> Iterator[tuple[QueuedRun, Entry]]:
-        """What is queued for this node, oldest tick first."""
-        for key in sorted(self.queues.get(holding.job_id, ())):
-            entry = self._mirror.get(key)
-            if entry is None:
-                continue
-            try:
-                queued = QueuedRun.from_json(entry.value)
-            except ValueError as error:
-                log.warning("%s can't be read: %s", key, error)
-                continue
-            if queued.node in ("", me.name):
-                yield queued, entry
 
     async def _account(self, me: Claimant, holding: Holding) -> bool:
         """Ticks that came due and were not claimed. The one that is due just now is claimed."""

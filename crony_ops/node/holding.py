@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crony_ops.model.job import Concurrency, Job
-from crony_ops.model.spec import Assignment
+from crony_ops.model.spec import Assignment, Cursor
 from crony_ops.schedule import parse_schedule, splay_offset
 
 if TYPE_CHECKING:
     from crony_ops.schedule import Schedule
+    from crony_ops.store import Entry
     from crony_ops.store.keys import Keys
 
 
@@ -62,6 +63,20 @@ class Holding:
     @property
     def job(self) -> Job:
         return self.assignment().job
+
+    def take_cursor(self, entry: Entry | None, claimed: int, now: float) -> None:
+        """``claimed`` is the newest tick that this node ever claimed: a cursor below it is an older
+        etcd's, and we don't claim twice.
+
+        A missing one starts from now, by the leader or by our next claim: at revision 0 a claim
+        compares that it is still missing. Raises ValueError for one that can't be read.
+        """
+        claimed = min(claimed, int(now + 1))
+        if entry is None:
+            self.cursor, self.cursor_revision = max(int(now), claimed), 0
+        else:
+            self.cursor = max(Cursor.from_json(entry.value).tick, claimed)
+            self.cursor_revision = entry.mod_revision
 
     def fires_at(self, tick: int) -> int:
         return tick + self.splay

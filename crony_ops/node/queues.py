@@ -1,0 +1,41 @@
+"""What is queued for the jobs of this node: made-up ticks and re-runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import QueuedRun
+
+if TYPE_CHECKING:
+    from crony_ops.store import Change, Entry
+
+log = logging.getLogger(__name__)
+
+
+class Queues:
+    """The mirrored entries of the queue, by job and key."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, dict[str, Entry]] = {}
+
+    def take(self, job_id: str, change: Change) -> None:
+        queue = self._of.setdefault(job_id, {})
+        if change.new is not None:
+            queue[change.key] = change.new
+            return
+        queue.pop(change.key, None)
+        if not queue:
+            del self._of[job_id]
+
+    def of(self, job_id: str, node: str) -> Iterator[tuple[QueuedRun, Entry]]:
+        """What the node of that name may claim, oldest tick first."""
+        for key, entry in sorted(self._of.get(job_id, {}).items()):
+            try:
+                queued = QueuedRun.from_json(entry.value)
+            except ValueError as error:
+                log.warning("%s can't be read: %s", key, error)
+                continue
+            if queued.node in ("", node):
+                yield queued, entry
