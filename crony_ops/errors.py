@@ -88,6 +88,10 @@ class NewerKeySpace(CronyError):
     )
 
 
+class UnreadableKeySpace(CronyError):
+    message = "{key} can't be read, so this is no key space of ours: {reason}"
+
+
 class SyncRefused(CronyError):
     """A sync that must not go on. What it wrote before stands, and the next one goes on there."""
 

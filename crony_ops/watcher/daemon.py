@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops import __version__
-from crony_ops.errors import GuardFailed, LeaseLost, NewerKeySpace, StoreError
+from crony_ops.errors import GuardFailed, LeaseLost, NewerKeySpace, StoreError, UnreadableKeySpace
 from crony_ops.model.cluster import KEY_SPACE_VERSION, Meta, Watcher
 from crony_ops.model.node import Node
 from crony_ops.store import (
@@ -58,7 +58,7 @@ class WatcherDaemon:
         self._seen_listings = 0
 
     async def run(self) -> None:
-        """Raises NewerKeySpace; nothing else ends it but a cancellation."""
+        """Raises NewerKeySpace or UnreadableKeySpace; nothing else ends it but a cancellation."""
         async with Etcd(self._settings.etcd) as etcd:
             await self._meet_key_space(etcd)
             mirror = Mirror(etcd, View.prefixes(self._keys), on_change=self._changed)
@@ -91,7 +91,10 @@ class WatcherDaemon:
                 complained = True
                 await asyncio.sleep(RETRY)
         assert entry is not None
-        found = Meta.from_json(entry.value).version
+        try:
+            found = Meta.from_json(entry.value).version
+        except ValueError as error:
+            raise UnreadableKeySpace(key=key, reason=" ".join(str(error).split())) from None
         if found > KEY_SPACE_VERSION:
             raise NewerKeySpace(prefix=self._keys.root, found=found, known=KEY_SPACE_VERSION)
 
