@@ -23,10 +23,10 @@ S = TypeVar("S", bound=BaseModel)
 def read_settings(path: Path, model: type[S]) -> S:
     """Raises BadConfig with every mistake of the file in one line."""
     try:
-        written = yaml.safe_load(path.read_text()) or {}
+        written = yaml.safe_load(path.read_bytes()) or {}
         return model.model_validate(written)
     except OSError as error:
-        raise BadConfig(path=path, reason=error.strerror) from None
+        raise BadConfig(path=path, reason=f"{error.strerror}; --config names another") from None
     except yaml.YAMLError as error:
         raise BadConfig(path=path, reason=" ".join(str(error).split())) from None
     except ValidationError as error:

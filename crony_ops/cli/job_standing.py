@@ -62,7 +62,11 @@ def _state(view: ClusterView, job_id: str, now: float) -> tuple[State, str]:
     pause = view.pauses.get(job_id)
     if pause is not None:
         why = f": {pause.why}" if pause.why else ""
-        return State.paused, f"by {pause.who}, {span(now - pause.at)} ago{why}"
+        until = ""
+        if pause.until is not None:
+            left = pause.until - now
+            until = f", for another {span(left)}" if left > 0 else ", until a watcher ends it"
+        return State.paused, f"by {pause.who}, {span(now - pause.at)} ago{until}{why}"
     if reason := why_no_node(view, job_id, now):
         return State.unassigned, reason
     health = view.healths.get(job_id)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class UnknownName(InvalidInput):
-    """Nothing is called what was asked for; ``hint`` names what comes nearest, or is empty."""
+    """Nothing is called what was asked for; ``hint`` names what comes nearest, or where to look."""
 
     message = "there is no {kind} {name!r}{hint}"
 
@@ -36,5 +36,5 @@ def node_named(view: ClusterView, name: str) -> str:
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """What to raise for ``name``, with the nearest of ``known`` as a hint."""
     near = get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f" (nearest: {', '.join(near)})" if near else ""
+    hint = f" (nearest: {', '.join(near)})" if near else f": `crony-ops {kind}s` lists them"
     return UnknownName(kind=kind, name=name, hint=hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -113,10 +114,11 @@ async def pause_jobs(settings: EtcdSettings, jobs: Sequence[str], order: Pause) 
                 console().print(f"{job_id} is paused{_until_in_words(order)}")
                 continue
             found = result.responses[0]
-            by = Pause.from_json(found[0].value).who if isinstance(found, tuple) and found else ""
-            console().print(
-                f"{job_id} was paused already, by {by}" if by else f"{job_id} is removed"
-            )
+            if not isinstance(found, tuple) or not found:
+                console().print(f"{job_id} is removed")
+                continue
+            by = _read_pause(found[0])
+            console().print(f"{job_id} was paused already, by {by.who if by else 'somebody'}")
 
 
 async def resume_jobs(settings: EtcdSettings, jobs: Sequence[str]) -> None:
@@ -125,7 +127,7 @@ async def resume_jobs(settings: EtcdSettings, jobs: Sequence[str]) -> None:
     keys = Keys(settings.prefix)
     async with Etcd(settings) as etcd:
         await _all_known(etcd, keys, jobs)
-        nodes = [Node.from_json(n.value) for n in (await etcd.range(keys.nodes)).entries]
+        nodes = _readable((await etcd.range(keys.nodes)).entries)
         off = clock_offset(time.time(), nodes)
         if off:
             raise ClockError(off=span(abs(off)), direction="ahead of" if off > 0 else "behind")
@@ -139,7 +141,7 @@ async def _resume_one(etcd: Etcd, keys: Keys, job_id: str) -> str:
         paused = await etcd.get(pause_key)
         if paused is None:
             return f"{job_id} runs again" if in_doubt else f"{job_id} was not paused"
-        if Pause.from_json(paused.value).removal:
+        if (pause := _read_pause(paused)) is not None and pause.removal:
             raise NotResumable(job=job_id, reason="it left the job files; put it back, and sync")
         cursors = await _cursors(etcd, keys, job_id)
         now = int(time.time())
@@ -165,10 +167,7 @@ async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) ->
     """
     while True:
         some, cursors = cursors[:_CURSORS_AT_ONCE], cursors[_CURSORS_AT_ONCE:]
-        moves: list[Op] = [
-            put(c.key, Cursor(tick=max(now, Cursor.from_json(c.value).tick)).to_json())
-            for c in some
-        ]
+        moves: list[Op] = [put(c.key, Cursor(tick=max(now, _tick(c))).to_json()) for c in some]
         end = [] if cursors else [delete(paused.key)]
         result = await etcd.txn(
             Txn(
@@ -181,6 +180,29 @@ async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) ->
         )
         if not result.succeeded or not cursors:
             return result.succeeded
+
+
+def _readable(entries: Iterable[Entry]) -> list[Node]:
+    """A record that can't be read must not keep jobs from being resumed."""
+    nodes = []
+    for entry in entries:
+        with contextlib.suppress(ValueError):
+            nodes.append(Node.from_json(entry.value))
+    return nodes
+
+
+def _read_pause(entry: Entry) -> Pause | None:
+    try:
+        return Pause.from_json(entry.value)
+    except ValueError:
+        return None
+
+
+def _tick(cursor: Entry) -> int:
+    try:
+        return Cursor.from_json(cursor.value).tick
+    except ValueError:
+        return 0
 
 
 async def _all_known(etcd: Etcd, keys: Keys, jobs: Sequence[str]) -> None:

@@ -239,6 +239,11 @@ def _problems(
         problems.append(f"{counts.failing:,} {_jobs(counts.failing)} failing")
     if counts.unassigned:
         problems.append(f"{counts.unassigned:,} {_jobs(counts.unassigned)} without a node")
+    problems += [
+        f"the clock of {node.name} is {node.clock_offset:+.1f} s off"
+        for node in nodes
+        if node.clock_offset is not None and node.state != "lost"
+    ]
     problems += [f"{key} can't be read" for key in view.unreadable]
     return problems
 

@@ -55,6 +55,8 @@ def print_status(console: Console, document: StatusDocument) -> None:
     grid.add_row("alerts", _alerts(document))
     if document.unreadable:
         grid.add_row("broken", _columns([(Text(key, "red"),) for key in document.unreadable]))
+    if document.problems:
+        grid.add_row("wrong", Text(" · ".join(document.problems), "red"))
     console.print(grid)
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from crony_ops.errors import StateFolderInUse
+from crony_ops.errors import BadConfig, StateFolderInUse
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS lease (id INTEGER PRIMARY KEY, lease INTEGER NOT NULL);
@@ -44,9 +44,16 @@ class Pinned:
 
 
 class Journal:
-    """Raises StateFolderInUse when another agent holds the folder."""
+    """Raises StateFolderInUse when another agent holds the folder, BadConfig when it is no use."""
 
     def __init__(self, state_dir: Path) -> None:
+        try:
+            self._open(state_dir)
+        except (OSError, sqlite3.Error) as error:
+            reason = f"no state_dir to be used: {error}; make it, owned by the agent's user"
+            raise BadConfig(path=state_dir, reason=reason) from None
+
+    def _open(self, state_dir: Path) -> None:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:

@@ -71,7 +71,7 @@ def note_clock(
             cause="clock",
             severity=Severity.warning,
             title=f"the clock of {node.name} is wrong",
-            message=f"it is {offset:+.1f} s off the median; it gets no new jobs until then",
+            message=f"{offset:+.1f} s off the median: no new jobs for it until its clock is right",
             at=now,
             node=node.uuid,
         )

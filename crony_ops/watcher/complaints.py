@@ -46,7 +46,7 @@ class Complaints:
                         cause="cursor ahead",
                         severity=Severity.warning,
                         title=f"the cursor of {tail} is {ahead:.0f} s ahead of the clock",
-                        message="the job does not run until then",
+                        message="the job does not run until then; see docs/operations.md",
                         at=now,
                     ),
                 )

@@ -76,7 +76,7 @@ class Decoded(Generic[T]):
         try:
             seen = Seen(self._read(tail, entry), entry)
         except ValueError as error:
-            self._unreadable[entry.key] = (entry.mod_revision, _first_line(error))
+            self._unreadable[entry.key] = (entry.mod_revision, _in_one_line(error))
             return None
         self._cache[tail] = seen
         return seen
@@ -215,5 +215,5 @@ def _failover_or_outcome(tail: str, entry: Entry) -> Failover | JobOutcome:
     return record.from_json(entry.value)
 
 
-def _first_line(error: ValueError) -> str:
+def _in_one_line(error: ValueError) -> str:
     return " ".join(str(error).split())[:300]

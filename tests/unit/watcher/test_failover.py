@@ -125,7 +125,7 @@ class TestAWrongClock:
             picture.look(NOON, clocks={"u-a": 7.0, "u-b": None})
         assert roster(picture, "a").clock_offset == 7.0
         (alert,) = alerts(picture)
-        assert alert.message.startswith("it is +7.0 s off the median")
+        assert alert.message.startswith("+7.0 s off the median")
 
     def test_is_forgotten_when_it_is_right_again(self, picture: Picture) -> None:
         picture.look(NOON, clocks={"u-a": 7.0})
