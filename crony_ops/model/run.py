@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, TypeAdapter
 
 from crony_ops.model.job import JobId
 from crony_ops.model.record import Record
+from crony_ops.model.tick import Tick
 
 MAX_RERUNS = 3
 
@@ -75,7 +76,7 @@ class OpenRun(Record):
 
     run_id: RunId
     job_id: JobId
-    tick: int
+    tick: Tick
     kind: RunKind = RunKind.tick
     node: str
     incarnation: int
@@ -94,7 +95,7 @@ class QueuedRun(Record):
     """
 
     run_id: RunId
-    tick: int
+    tick: Tick
     reason: str
     rerun: int = 0
     not_before: float = 0.0

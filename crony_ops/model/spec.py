@@ -7,6 +7,7 @@ from typing import Self
 
 from crony_ops.model.job import Job
 from crony_ops.model.record import Record
+from crony_ops.model.tick import Tick
 
 
 class Source(Record):
@@ -64,4 +65,4 @@ class Cursor(Record):
     ``tick`` is in unix seconds and need not be a tick of the schedule itself.
     """
 
-    tick: int
+    tick: Tick

@@ -108,7 +108,9 @@ class Agent:
             claim_ahead=settings.claim_ahead,
             on_change=self._look_at_all,
         )
-        self._strays = Strays(etcd, keys.open_on(uuid), group, self._launch_stray)
+        self._strays = Strays(
+            etcd, keys.open_on(uuid), group, self._launch_stray, self._claimed_and_not_told
+        )
         self._queues = Queues()
         self._duty = Duty(
             self._batcher,
@@ -123,7 +125,7 @@ class Agent:
             in_doubt=self._strays.expect,
             claim_ahead=settings.claim_ahead,
         )
-        self._past = Past(etcd, keys, uuid, self._folder, self._runs)
+        self._past = Past(etcd, keys, uuid, self._folder, self._runs, self._reports.untold)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set; then claim no more, and let what runs end within the grace.
@@ -165,7 +167,8 @@ class Agent:
     def _may_start(self, run: OpenRun) -> tuple[RunState, str] | None:
         """Asked right before a start: how the run ends instead and why, or None."""
         fenceable = run.on_node_loss_rerun and not run.bound
-        if fenceable and boottime() >= self._registration.deadline:
+        lapsed = run.incarnation != self._registration.incarnation
+        if fenceable and (lapsed or boottime() >= self._registration.deadline):
             return RunState.fenced, "this node's lease ran out"
         if run.job_id not in self._duty.holdings:
             return RunState.skipped, "the job was removed"
@@ -173,6 +176,9 @@ class Agent:
         if paused and run.kind is not RunKind.once:
             return RunState.skipped, "the job was paused"
         return None
+
+    def _claimed_and_not_told(self) -> set[tuple[str, str]]:
+        return self._runs.ids() | self._reports.untold()
 
     def _launch_stray(self, run: OpenRun) -> None:
         self._duty.launch_stray(run)
@@ -189,6 +195,8 @@ class Agent:
             await asyncio.sleep(min(max(left, 0.1), self._settings.ttl))
 
     def _registered(self) -> None:
+        # What was claimed under a lease that is gone may be run again elsewhere.
+        self._runs.fence(but=self._registration.incarnation)
         self._processes.tell_again()
         if self._past.settled:
             self._look_at_all()
@@ -206,6 +214,9 @@ class Agent:
     def _recall_pinned(self) -> None:
         """Jobs that can't run elsewhere stand in the journal: they need no etcd to begin with."""
         for pinned in self._journal.pinned():
+            if pinned.key != self._keys.job(self._uuid, pinned.job_id):
+                self._journal.forget_pinned(pinned.job_id)  # this agent had another name then
+                continue
             holding = self._hold(pinned.job_id, pinned.key, pinned.value, pinned.revision)
             if holding is not None:
                 offline = self._journal.offline().get(pinned.job_id, 0)

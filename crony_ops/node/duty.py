@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ log = logging.getLogger(__name__)
 RETRY = 0.2
 REFUSED_RETRY = 5.0
 SHORTEST_WAIT = 0.3
+MIRROR_PATIENCE = 5.0
 
 
 class Duty:
@@ -109,6 +111,9 @@ class Duty:
         except StoreRefused as error:
             log.warning("%s can't be claimed: %s", holding.job_id, error)
             self._timetable.set(holding.job_id, time.time() + REFUSED_RETRY)
+        except Exception:  # one job's trouble must not end the others'
+            log.exception("%s can't be looked at", holding.job_id)
+            self._timetable.set(holding.job_id, time.time() + REFUSED_RETRY)
         finally:
             holding.advancing = False
 
@@ -163,9 +168,9 @@ class Duty:
         run_id = once_run_id(now, entry.create_revision, me.at(holding))
         txn, run = claims.claim_once(me, holding, entry, run_id, now)
         result = await self._claim(me, holding, txn)
-        await self._gone(entry.key, result)
         if result.succeeded:
             self._launch(holding, run, now)
+        await self._gone(entry.key, result)
         return True
 
     async def _claim_queued(self, me: Claimant, holding: Holding) -> bool:
@@ -178,9 +183,9 @@ class Duty:
                 return False  # looked at again at its end
             txn, run = claims.claim_queued(me, holding, queued, entry, now)
             result = await self._claim(me, holding, txn)
-            await self._gone(entry.key, result)
             if result.succeeded:
                 self._launch(holding, run, now)
+            await self._gone(entry.key, result)
             return True
         return False
 
@@ -258,10 +263,10 @@ class Duty:
             raise StoreUnavailable(endpoints="etcd", reason="this node is not registered")
         if now.assignment is None or now.assignment.mod_revision != holding.revision:
             revision = now.assignment.mod_revision if now.assignment else holding.revision + 1
-            await self._mirror.reached(holding.key, revision)
+            await self._reached(holding.key, revision)
             return
         if now.pause is not None:
-            await self._mirror.reached(now.pause.key, now.pause.mod_revision)
+            await self._reached(now.pause.key, now.pause.mod_revision)
         if now.cursor is None:
             raise StoreUnavailable(endpoints="etcd", reason="the leader has made no cursor yet")
         self._take_cursor(holding, now.cursor)
@@ -269,9 +274,12 @@ class Duty:
     def _claimed(self, holding: Holding, tick: int, revision: int) -> None:
         holding.cursor, holding.cursor_revision = tick, revision
         self._high_water[holding.job_id] = max(self._high_water.get(holding.job_id, 0), tick)
-        self._journal.raise_high_water([(holding.job_id, tick)])
-        if holding.bound:
-            self._offline.remember(holding)
+        try:
+            self._journal.raise_high_water([(holding.job_id, tick)])
+            if holding.bound:
+                self._offline.remember(holding)
+        except sqlite3.Error as error:  # it stands in memory, and in etcd's cursor
+            log.warning("the journal can't be written: %s", error)
 
     def _launch(self, holding: Holding, run: OpenRun, fires_at: float) -> None:
         self._runs.launch(
@@ -293,11 +301,19 @@ class Duty:
             log.warning("%s of %s was claimed after all", run.run_id, run.job_id)
             self._launch(holding, run, max(time.time(), holding.fires_at(run.tick)))
 
+    async def _reached(self, key: str, revision: int) -> None:
+        """Wait for the mirror, within reason. Raises StoreUnavailable."""
+        try:
+            async with asyncio.timeout(MIRROR_PATIENCE):
+                await self._mirror.reached(key, revision)
+        except TimeoutError:
+            raise StoreUnavailable(endpoints="etcd", reason="the mirror lags behind") from None
+
     async def _gone(self, key: str, result: TxnResult) -> None:
         """What we have claimed must leave the mirror before we look again."""
         entry = self._mirror.get(key)
         if result.succeeded and entry is not None:
-            await self._mirror.reached(key, result.revision)
+            await self._reached(key, result.revision)
 
     async def _seen_queued(
         self, me: Claimant, holding: Holding, txn: Txn, result: TxnResult
@@ -306,4 +322,4 @@ class Duty:
         prefix = me.keys.queue_of(holding.job_id)
         for op in txn.then:
             if not isinstance(op, Txn) and op.key.startswith(prefix):
-                await self._mirror.reached(op.key, result.revision)
+                await self._reached(op.key, result.revision)

@@ -75,10 +75,11 @@ class Journal:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
+            self._db.execute("COMMIT")
         except BaseException:
-            self._db.execute("ROLLBACK")
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             raise
-        self._db.execute("COMMIT")
 
     def leases(self) -> list[int]:
         """The leases that this node's key may hang on from an earlier life, oldest first."""
@@ -158,6 +159,7 @@ class Journal:
         """The newest tick of each job that was taken without etcd, and that etcd doesn't know."""
         return dict(self._db.execute("SELECT job_id, tick FROM offline"))
 
-    def settle_offline(self, job_id: str) -> None:
+    def settle_offline(self, job_id: str, tick: int) -> None:
+        """Etcd's cursor stands at ``tick``; a later one, taken meanwhile, stays."""
         with self._transaction(synced=False) as db:
-            db.execute("DELETE FROM offline WHERE job_id = ?", (job_id,))
+            db.execute("DELETE FROM offline WHERE job_id = ? AND tick <= ?", (job_id, tick))

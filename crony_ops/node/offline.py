@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,10 @@ class Offline:
     def _note_contact(self, now: float) -> None:
         if now - self._last_contact >= CONTACT_NOTED_EVERY or now < self._last_contact:
             self._last_contact = now
-            self._journal.note_contact(now)
+            try:
+                self._journal.note_contact(now)
+            except sqlite3.Error as error:
+                log.warning("the journal can't be written: %s", error)
 
     def begin(self, holding: Holding, tick: int) -> None:
         """A claim got no answer until its second: the tick is taken without one.
@@ -113,7 +117,10 @@ class Offline:
         )
 
     def forget(self, job_id: str) -> None:
-        self._journal.forget_pinned(job_id)
+        try:
+            self._journal.forget_pinned(job_id)
+        except sqlite3.Error as error:  # the next start finds that it is withdrawn
+            log.warning("the journal can't be written: %s", error)
 
     async def advance(self, holding: Holding) -> bool:
         """As online, but the journal stands for etcd. True: something was done, look again."""
@@ -201,20 +208,22 @@ class Offline:
     async def _come_back(self) -> None:
         """Bring the cursors up to what was run meanwhile, then go on with etcd."""
         try:
-            for job_id, tick in self._journal.offline().items():
-                await self._settle(job_id, tick)
+            # Nothing may be taken between the last look at the journal and the switch.
+            while taken := self._journal.offline():
+                pinned = {known.job_id for known in self._journal.pinned()}
+                for job_id, tick in taken.items():
+                    await self._settle(job_id, tick, pinned=job_id in pinned)
         except StoreError as error:
             log.info("not settled yet: %s", error)
             return
         log.warning("etcd is back")
         self._switch(on=False)
 
-    async def _settle(self, job_id: str, tick: int) -> None:
-        pinned = {known.job_id: known for known in self._journal.pinned()}.get(job_id)
-        if pinned is not None:
+    async def _settle(self, job_id: str, tick: int, *, pinned: bool) -> None:
+        if pinned:
             for node in ("", self._me.uuid):
                 await self._raise_cursor(self._me.keys.cursor(job_id, node), tick)
-        self._journal.settle_offline(job_id)
+        self._journal.settle_offline(job_id, tick)
 
     async def _raise_cursor(self, key: str, tick: int) -> None:
         while True:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import StoreError
@@ -23,14 +24,24 @@ UNSEEN = "its agent was restarted, and nobody saw its end"
 
 
 class Past:
-    """``settled``: nothing of an earlier life is open any more; only then may this one claim."""
+    """``settled``: nothing of an earlier life is open any more, but what ``untold`` names: runs
+    whose end stands in the spool. Only then may this life claim."""
 
-    def __init__(self, etcd: Etcd, keys: Keys, uuid: str, folder: RunFolder, runs: Runs) -> None:
+    def __init__(
+        self,
+        etcd: Etcd,
+        keys: Keys,
+        uuid: str,
+        folder: RunFolder,
+        runs: Runs,
+        untold: Callable[[], set[tuple[str, str]]],
+    ) -> None:
         self._etcd = etcd
         self._keys = keys
         self._uuid = uuid
         self._folder = folder
         self._runs = runs
+        self._untold = untold
         self._unseen: list[OpenRun] = []
         self.settled = False
 
@@ -44,10 +55,11 @@ class Past:
     async def settle(self) -> None:
         """What is open and nobody here answers for is lost. What is not open any more was told of
         by somebody else, unless it was a run that etcd never knew of."""
+        told_later = self._untold()
         open_runs = await self._open_runs()
         known = {(run.job_id, run.run_id) for run in open_runs}
         for run in open_runs:
-            if not self._runs.has(run):
+            if not self._runs.has(run) and (run.job_id, run.run_id) not in told_later:
                 await self._runs.lost(run, UNSEEN)
         for run in self._unseen:
             if (run.job_id, run.run_id) in known:

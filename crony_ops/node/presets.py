@@ -114,7 +114,7 @@ class Presets:
                 if known is None or (known.seen != seen and not known.running):
                     known = _Script(seen, hashlib.sha256(path.read_bytes()).hexdigest())
                 found[path.stem] = known
-            except FileNotFoundError:
+            except OSError:
                 continue
         for name in self._scripts.keys() - found.keys():
             if self._scripts[name].running:
@@ -152,6 +152,8 @@ class Presets:
     async def _make(self, name: str, script: _Script) -> None:
         try:
             reason = await self._run_script(name, script)
+            if not reason:
+                self._mark_ready(name, script)
         except OSError as error:
             reason = f"can't be run: {error}"
         script.running = False
@@ -160,13 +162,15 @@ class Presets:
             script.not_before = asyncio.get_running_loop().time() + backoff(script.failures)
             self.failures = {**self.failures, name: PresetFailure(reason=reason, at=time.time())}
         else:
-            marker = self._path(name, script.sha256, "ready")
-            written = marker.with_suffix(".new")
-            written.write_bytes(_Ready(name=name, sha256=script.sha256, at=time.time()).to_json())
-            written.replace(marker)
             self.ready = self._read_markers()
             self.failures = {n: failure for n, failure in self.failures.items() if n != name}
         self._on_change()
+
+    def _mark_ready(self, name: str, script: _Script) -> None:
+        marker = self._path(name, script.sha256, "ready")
+        written = marker.with_suffix(".new")
+        written.write_bytes(_Ready(name=name, sha256=script.sha256, at=time.time()).to_json())
+        written.replace(marker)
 
     async def _run_script(self, name: str, script: _Script) -> str:
         """Empty, or why the preset is not ready. Raises OSError."""

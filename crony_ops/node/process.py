@@ -215,5 +215,12 @@ def spawn(
             start_new_session=True,
             pass_fds=passed,
         )
+        try:
+            process = Process(child.pid, child, life)
+        except OSError:  # no descriptor left: nobody could follow it
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            raise
         on_failure.pop_all()
-    return Process(child.pid, child, life)
+    return process

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from crony_ops.errors import OutcomeUnknown, StoreError, StoreRefused, StoreUnavailable
+from crony_ops.errors import StoreError, StoreRefused
 from crony_ops.model.record import Record
 from crony_ops.model.run import GapRecord, QueuedRun, RunRecord
 from crony_ops.store import Op, Txn, absent, delete, exists, put, value_is
@@ -75,15 +77,32 @@ class Reports:
         """Tell etcd, or leave the report on the disk for ``replay``: either way it is safe."""
         try:
             await self._send(report)
-        except (StoreUnavailable, OutcomeUnknown) as error:
+        except StoreError as error:
+            # An etcd that is away comes back; a full one, or a right that is missing, is mended by
+            # people: the report stays until then.
             log.warning("%s is spooled: %s", report.record.run_id, error)
-            self._journal.spool(report.to_json())
-            self._spooled.set()
-        except StoreRefused as error:
-            # A full etcd, or a right that is missing: time and people mend it, the report stays.
-            log.error("%s is spooled: %s", report.record.run_id, error)
-            self._journal.spool(report.to_json())
-            self._spooled.set()
+            await self._put_by(report)
+
+    async def _put_by(self, report: Report) -> None:
+        while True:  # on a full disk the run stays with us until its end is safe
+            try:
+                self._journal.spool(report.to_json())
+            except sqlite3.Error as error:
+                log.error("%s can't be spooled: %s", report.record.run_id, error)
+                await asyncio.sleep(RETRY)
+                with contextlib.suppress(StoreError):
+                    return await self._send(report)
+            else:
+                return self._spooled.set()
+
+    def untold(self) -> set[tuple[str, str]]:
+        """Job and run ids whose end stands in the spool: etcd has them open still."""
+        found = set()
+        for _, kept in self._journal.spooled():
+            with contextlib.suppress(ValueError):
+                record = Report.from_json(kept).record
+                found.add((record.job_id, record.run_id))
+        return found
 
     async def replay(self) -> None:
         """Tell etcd what is spooled, in order, whenever there is something; for ever."""

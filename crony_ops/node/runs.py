@@ -115,6 +115,10 @@ class Runs:
     def has(self, run: OpenRun) -> bool:
         return any(a.run.run_id == run.run_id for a in self._active.get(run.job_id, ()))
 
+    def ids(self) -> set[tuple[str, str]]:
+        """Job and run ids of all that is claimed and not yet reported."""
+        return {(job_id, a.run.run_id) for job_id, runs in self._active.items() for a in runs}
+
     def launch(self, start: Start) -> None:
         """Take charge of a run that was just claimed: it starts at its time."""
         active = ActiveRun(start.run, start.assignment.job, start.fires_at, offline=start.offline)
@@ -133,11 +137,12 @@ class Runs:
         log.info("%s of %s goes on from before the restart", run.run_id, run.job_id)
         return True
 
-    def fence(self) -> None:
-        """Our lease has run out: end what another node may be about to run again."""
+    def fence(self, but: int = 0) -> None:
+        """The lease that our runs were claimed under has run out: end what another node may be
+        about to run again. ``but``: the incarnation whose lease stands."""
         for runs in list(self._active.values()):
             for active in runs:
-                if active.fenceable:
+                if active.fenceable and active.run.incarnation not in (0, but):
                     active.stop(RunState.fenced, "this node's lease ran out")
 
     def forget(self, job_id: str) -> None:
@@ -191,13 +196,13 @@ class Runs:
             kill_grace=self._settings.kill_grace,
             dies_with_agent=job.rerun,
         )
-        execution = Execution(
-            job,
-            context,
-            self._folder.files(run.job_id, run.run_id),
-            self._http,
-            **self._processes.hooks(run),
-        )
+        try:
+            files = self._folder.files(run.job_id, run.run_id)
+        except OSError as error:
+            reason = f"can't be started: {error}"
+            await self._end(active, Outcome(RunState.failed, reason, (), None, time.time()))
+            return
+        execution = Execution(job, context, files, self._http, **self._processes.hooks(run))
         active.execution = execution
         await self._follow(active, execution, late=late if late > LATE else 0.0)
 
@@ -215,11 +220,13 @@ class Runs:
         others = [a for a in self.under_way(run.job_id) if a is not active and a.execution]
         if others and job.concurrency is Concurrency.forbid:
             return RunState.skipped, f"{others[0].run.run_id} was still running"
-        if job.concurrency is Concurrency.replace:
+        if others and job.concurrency is Concurrency.replace:
             for other in others:
                 other.stop(RunState.killed, f"replaced by {run.run_id}")
             for other in others:
                 await other.ended.wait()
+            # Much may have changed meanwhile, and another may have taken the slot.
+            return await self._refusal(active, start)
         return None
 
     async def _follow(self, active: ActiveRun, execution: Execution, *, late: float) -> None:
@@ -231,8 +238,11 @@ class Runs:
         active.ended.set()
         self._on_end(run.job_id)
         await self._report(run, outcome, offline=active.offline, late=late)
-        self._folder.forget(run.job_id, run.run_id)
-        self._folder.trim(run.job_id)
+        try:
+            self._folder.forget(run.job_id, run.run_id)
+            self._folder.trim(run.job_id)
+        except OSError as error:
+            log.warning("what is left of %s stays: %s", run.run_id, error)
         remaining = self._active[run.job_id]
         remaining.remove(active)
         if not remaining:

@@ -14,14 +14,15 @@ from crony_ops.store.settings import EtcdSettings
 
 
 class NodeSettings(BaseModel):
-    """Durations are in seconds. Every field but the node's folders has a default that fits."""
+    """Durations are in seconds. Every field has a default; without ``presets_dir`` the node offers
+    no presets. An empty ``uuid`` follows from the cluster's and the node's names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     etcd: EtcdSettings = EtcdSettings()
     cluster: Name = "crony"
     name: Name = Field(default_factory=lambda: socket.gethostname().partition(".")[0])
-    uuid: str = ""
+    uuid: Annotated[str, Field(pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")] = ""
     ip: str = ""
     groups: tuple[Name, ...] = ()
     state_dir: Path = Path("/var/lib/crony")

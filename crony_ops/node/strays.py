@@ -22,7 +22,8 @@ SETTLED_AFTER = 10.0
 
 class Strays:
     """After a doubt, looks once more at what stands open under ``prefix``, when the doubt must have
-    settled. ``launch`` gets each run that was claimed before, and knows those under way."""
+    settled. ``launch`` gets each run that was claimed before and is not among ``ours``: those under
+    way, and those that have ended and whose end etcd has not heard of yet."""
 
     def __init__(
         self,
@@ -30,11 +31,13 @@ class Strays:
         prefix: str,
         group: asyncio.TaskGroup,
         launch: Callable[[OpenRun], None],
+        ours: Callable[[], set[tuple[str, str]]],
     ) -> None:
         self._etcd = etcd
         self._prefix = prefix
         self._group = group
         self._launch = launch
+        self._ours = ours
         self._search: asyncio.Task[None] | None = None
 
     def expect(self) -> None:
@@ -44,6 +47,7 @@ class Strays:
     async def _look(self) -> None:
         while True:
             await asyncio.sleep(SETTLED_AFTER)
+            ours = self._ours()  # before the look: what ends meanwhile is known by then
             try:
                 found = (await self._etcd.range(self._prefix)).entries
             except StoreError as error:
@@ -54,6 +58,7 @@ class Strays:
                     run = OpenRun.from_json(entry.value)
                 except ValueError:
                     continue  # the leader names what can't be read
-                if run.claimed_at < time.time() - SETTLED_AFTER / 2:
+                long_since = run.claimed_at < time.time() - SETTLED_AFTER / 2
+                if long_since and (run.job_id, run.run_id) not in ours:
                     self._launch(run)
             return

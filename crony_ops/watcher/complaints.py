@@ -24,7 +24,9 @@ class Complaints:
         self._made: set[str] = set()
 
     def orders(self, view: View, now: float) -> Iterable[Order]:
-        for key, (revision, reason) in list(view.unreadable.items()):
+        for spelled, (revision, reason) in list(view.unreadable.items()):
+            # A key is bytes: one that is no UTF-8 can't go into an alert as it is.
+            key = spelled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
             yield from self._complain(
                 view,
                 Alert(

@@ -178,7 +178,12 @@ class WatcherDaemon:
         """One look, or only at the news if nothing else has changed; then wait for a reason."""
         self._wake.clear()
         if not self._look and time.monotonic() < self._look_by:
-            await reconciler.digest()
+            try:
+                await reconciler.digest()
+            except TimeoutError:
+                log.warning("the mirror lags behind; looking again")
+                self._look = True
+                return
         else:
             self._look = False
             self._held = True  # a run that ends during the look may be what it finds holding a job

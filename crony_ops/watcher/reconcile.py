@@ -25,7 +25,7 @@ from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 
 if TYPE_CHECKING:
     from crony_ops.model.node import Node
-    from crony_ops.store import Batcher, Etcd
+    from crony_ops.store import Batcher, Entry, Etcd
     from crony_ops.watcher.settings import WatcherSettings
     from crony_ops.watcher.view import View
 
@@ -126,7 +126,7 @@ class Reconciler:
             lost = seen.value
             prefix = self._view.keys.failover_jobs(lost.node, lost.incarnation)
             noted = (await self._etcd.range(prefix)).entries
-            outcomes = [JobOutcome.from_json(entry.value) for entry in noted]
+            outcomes = [outcome for entry in noted if (outcome := _read_outcome(entry))]
             closings.append(
                 Order(*failover.close_failover(self._view.keys, seen, outcomes, time.time()))
             )
@@ -177,3 +177,11 @@ class Reconciler:
             for key, revision in written:
                 if self._view.mirrors(key):
                     await self._view.mirror.reached(key, revision)
+
+
+def _read_outcome(entry: Entry) -> JobOutcome | None:
+    try:
+        return JobOutcome.from_json(entry.value)
+    except ValueError as error:
+        log.warning("%s can't be read, and is not counted: %s", entry.key, error)
+        return None

@@ -205,7 +205,7 @@ def _node(uuid: str, entry: Entry) -> Node:
 def _open_run(tail: str, entry: Entry) -> OpenRun:
     """What is written about a run goes to the keys that its record names: they must be these."""
     run = OpenRun.from_json(entry.value)
-    if tail != f"{run.node}/{run.job_id}/{run.run_id}":
+    if tail.count("/") != 2 or tail != f"{run.node}/{run.job_id}/{run.run_id}":
         raise ValueError(f"the record is of {run.run_id} of {run.job_id} on {run.node}")
     return run
 

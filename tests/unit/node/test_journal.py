@@ -70,7 +70,7 @@ def test_a_tick_claimed_offline_stands_until_it_is_settled(journal: Journal) -> 
     journal.claim_offline("j", 60)
     journal.claim_offline("j", 120)
     assert journal.offline() == {"j": 120}
-    journal.settle_offline("j")
+    journal.settle_offline("j", 10**10)
     assert journal.offline() == {}
 
 
