@@ -101,6 +101,11 @@ async def test_a_frozen_leader_is_replaced_within_its_ttl_and_writes_nothing_aft
             return set((await it.cluster.holders()).values()) == {("node-2",)}
 
         await it.until(moved, "the new leader moves the jobs")
+
+        async def closed() -> bool:
+            return all(f.closed_at is not None for f in await it.failovers())
+
+        await it.until(closed, "the new leader has nothing left to write")
         settled = await leaders_keys(it)
         it.cluster.node(first).thaw()
 
