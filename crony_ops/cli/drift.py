@@ -40,7 +40,7 @@ async def drift(folder: Path, last: SyncRecord | None) -> str | None:
         return f"{last.commit[:7]} is not in this clone"
     files = len((changed.result() or []) + (added.result() or []))
     if files:
-        return f"{files} files in {folder} differ from it"
+        return f"{files} {'file' if files == 1 else 'files'} in {folder} changed since that commit"
     return "it was synced with uncommitted changes" if last.dirty else ""
 
 

@@ -140,7 +140,7 @@ async def test_the_working_tree_is_compared_with_the_last_sync(
     assert "the working tree agrees" in (await crony_ops("status")).out
     (jobs / "a.yaml").write_text("jobs: {} # edited\n")
     (jobs / "b.yaml").write_text("jobs: {}\n")
-    assert "2 files in jobs differ from it" in (await crony_ops("status")).out
+    assert "2 files in jobs changed since that commit" in (await crony_ops("status")).out
 
 
 async def test_status_of_a_thousand_jobs_comes_at_once(
