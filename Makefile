@@ -20,7 +20,7 @@ up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl
 	@$(BIN)/crony-ops up
 
 test: $(INSTALLED) etcd ## all tests, against real etcd servers
-	@$(BIN)/pytest -q -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML
 	@$(BIN)/ruff check -q .

@@ -31,7 +31,7 @@ async def test_a_frozen_process_is_alive_and_ends_in_order(tmp_path: Path) -> No
 async def test_a_daemon_that_does_not_come_up_says_why_and_nothing_is_left(tmp_path: Path) -> None:
     ClusterFolder(tmp_path).state("node-1").write_text("no folder")
     cluster = LocalCluster(tmp_path, nodes=1)
-    with pytest.raises(LocalClusterFailed, match="node-1 ended with 1"):
+    with pytest.raises(LocalClusterFailed, match="node-1 ended with 2"):
         await cluster.start()
     assert not cluster.etcd.alive
     assert not cluster.watcher(1).alive

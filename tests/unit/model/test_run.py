@@ -16,6 +16,7 @@ from crony_ops.model.run import (
     rerun_of,
     tick_run_id,
 )
+from crony_ops.model.spec import Cursor
 
 TICKS = st.integers(0, 4_102_444_800)
 NODES = st.one_of(st.just(""), st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True))
@@ -95,3 +96,9 @@ def test_a_run_of_an_every_node_job_is_run_again_on_its_own_node() -> None:
 )
 def test_what_nobody_asked_to_repeat_is_not_repeated(fields: dict[str, object]) -> None:
     assert rerun_of(open_run(tick_run_id(60), **fields), "n", "was lost", 9.0) is None
+
+
+def test_a_tick_in_milliseconds_is_unreadable_and_no_far_future() -> None:
+    assert Cursor.from_json(b'{"tick": 1795363200}').tick == 1_795_363_200
+    with pytest.raises(ValueError, match="less than"):
+        Cursor.from_json(b'{"tick": 1795363200000}')

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.errors import StateFolderInUse
+from crony_ops.errors import BadConfig, StateFolderInUse
 from crony_ops.node.journal import Journal, Pinned
 
 
@@ -108,3 +108,18 @@ def test_a_killed_agent_forgets_nothing_and_leaves_no_lock(tmp_path: Path) -> No
     assert journal.leases() == [5]
     assert journal.high_water() == {"j": 60}
     journal.close()
+
+
+def test_settling_an_offline_tick_keeps_one_that_was_taken_meanwhile(journal: Journal) -> None:
+    journal.claim_offline("j", 60)
+    journal.claim_offline("j", 70)
+    journal.settle_offline("j", 60)
+    assert journal.offline() == {"j": 70}
+    journal.settle_offline("j", 70)
+    assert journal.offline() == {}
+
+
+def test_a_folder_that_is_no_use_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadConfig, match="no state_dir to be used"):
+        Journal(tmp_path / "file" / "state")

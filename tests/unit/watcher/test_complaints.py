@@ -61,3 +61,10 @@ def test_a_cursor_far_ahead_of_the_clock_is_told(ahead: int, told: bool) -> None
     picture.carry_out(Complaints().orders(picture.view, NOON))
     alerts = picture.etcd.prefix(picture.keys.alerts).values()
     assert [Alert.from_json(a.value).cause for a in alerts] == ["cursor ahead"] * told
+
+
+def test_a_key_that_is_no_utf_8_is_told_of_too(picture: Picture) -> None:
+    picture.etcd.put(picture.keys.spec("k\udcff"), b"{")
+    list(picture.view.wants.items())
+    picture.carry_out(Complaints().orders(picture.view, NOON))
+    assert any("k\\xff" in key for key in picture.etcd.prefix(picture.keys.alerts))

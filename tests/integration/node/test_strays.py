@@ -1,0 +1,51 @@
+"""Claims that were made after they had been looked up are found; those that are known are not."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import OpenRun, tick_run_id
+from crony_ops.node import strays
+from crony_ops.node.strays import Strays
+from crony_ops.store import Etcd, EtcdSettings
+from crony_ops.store.keys import Keys
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def claimed(job_id: str, ago: float) -> OpenRun:
+    return OpenRun(
+        run_id=tick_run_id(60),
+        job_id=job_id,
+        tick=60,
+        node="n",
+        incarnation=1,
+        claimed_at=time.time() - ago,
+    )
+
+
+async def test_only_what_nobody_knows_of_and_was_claimed_before_the_doubt_is_launched(
+    store_settings: EtcdSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "SETTLED_AFTER", 0.2)
+    keys = Keys(store_settings.prefix)
+    stray, told_later, fresh = claimed("stray", 60), claimed("told", 60), claimed("fresh", -60)
+    launched: list[OpenRun] = []
+    async with Etcd(store_settings) as etcd:
+        for run in (stray, told_later, fresh):
+            await etcd.put(keys.open("n", run.job_id, run.run_id), run.to_json())
+        await etcd.put(keys.open("n", "broken", "x"), b"no JSON")
+        async with asyncio.TaskGroup() as group:
+            search = Strays(
+                etcd,
+                keys.open_on("n"),
+                group,
+                launched.append,
+                lambda: {(told_later.job_id, told_later.run_id)},
+            )
+            search.expect()
+            search.expect()
+    assert launched == [stray]
