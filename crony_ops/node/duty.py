@@ -19,11 +19,10 @@ from crony_ops.node import claims
 from crony_ops.node.claiming import submit_claim
 from crony_ops.node.claims import Claimant, Standing
 from crony_ops.node.runs import LATE, Start
-from crony_ops.schedule import account_for_missed
 from crony_ops.store import Txn, get
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from crony_ops.node.holding import Holding
     from crony_ops.node.journal import Journal
@@ -170,7 +169,7 @@ class Duty:
         result = await self._claim(me, holding, txn)
         if result.succeeded:
             self._launch(holding, run, now)
-        await self._gone(entry.key, result)
+            await self._shows(txn, result)
         return True
 
     async def _claim_queued(self, me: Claimant, holding: Holding) -> bool:
@@ -185,7 +184,7 @@ class Duty:
             result = await self._claim(me, holding, txn)
             if result.succeeded:
                 self._launch(holding, run, now)
-            await self._gone(entry.key, result)
+                await self._shows(txn, result)
             return True
         return False
 
@@ -199,23 +198,14 @@ class Duty:
         alone = holding.fires_at(holding.schedule.next_after(tick)) > now
         if alone and now - holding.fires_at(tick) <= LATE:
             return False
-        misfire = holding.job.misfire
-        missed = account_for_missed(
-            holding.schedule,
-            cursor=holding.cursor,
-            now=now,
-            splay=holding.splay,
-            policy=misfire.policy.value,
-            grace=misfire.grace,
-            maximum=misfire.max,
-        )
+        missed = holding.missed(now)
         if missed is None:
             return False
         txn = claims.account(me, holding, missed, now)
         result = await self._claim(me, holding, txn)
         if result.succeeded:
             self._claimed(holding, missed.cursor, result.revision)
-            await self._seen_queued(me, holding, txn, result)
+            await self._shows(txn, result)  # what is queued comes before new ticks
         return True
 
     async def _claim_next(self, me: Claimant, holding: Holding) -> bool:
@@ -301,25 +291,17 @@ class Duty:
             log.warning("%s of %s was claimed after all", run.run_id, run.job_id)
             self._launch(holding, run, max(time.time(), holding.fires_at(run.tick)))
 
+    async def _shows(self, txn: Txn, result: TxnResult) -> None:
+        """What we wrote must show in the mirror before we look again. Raises StoreUnavailable."""
+        await self._within_reason(self._mirror.shows(txn, result.revision))
+
     async def _reached(self, key: str, revision: int) -> None:
-        """Wait for the mirror, within reason. Raises StoreUnavailable."""
+        """Raises StoreUnavailable."""
+        await self._within_reason(self._mirror.reached(key, revision))
+
+    async def _within_reason(self, mirrored: Awaitable[None]) -> None:
         try:
             async with asyncio.timeout(MIRROR_PATIENCE):
-                await self._mirror.reached(key, revision)
+                await mirrored
         except TimeoutError:
             raise StoreUnavailable(endpoints="etcd", reason="the mirror lags behind") from None
-
-    async def _gone(self, key: str, result: TxnResult) -> None:
-        """What we have claimed must leave the mirror before we look again."""
-        entry = self._mirror.get(key)
-        if result.succeeded and entry is not None:
-            await self._reached(key, result.revision)
-
-    async def _seen_queued(
-        self, me: Claimant, holding: Holding, txn: Txn, result: TxnResult
-    ) -> None:
-        """What we have queued must show before new ticks are claimed: it comes first."""
-        prefix = me.keys.queue_of(holding.job_id)
-        for op in txn.then:
-            if not isinstance(op, Txn) and op.key.startswith(prefix):
-                await self._reached(op.key, result.revision)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.job import Concurrency, Job
 from crony_ops.model.spec import Assignment, Cursor
-from crony_ops.schedule import parse_schedule, splay_offset
+from crony_ops.schedule import account_for_missed, parse_schedule, splay_offset
 
 if TYPE_CHECKING:
-    from crony_ops.schedule import Schedule
+    from crony_ops.schedule import MissedTicks, Schedule
     from crony_ops.store import Entry
     from crony_ops.store.keys import Keys
 
@@ -77,6 +77,20 @@ class Holding:
         else:
             self.cursor = max(Cursor.from_json(entry.value).tick, claimed)
             self.cursor_revision = entry.mod_revision
+
+    def missed(self, now: float) -> MissedTicks | None:
+        """The ticks that are due since the cursor, which is known, and what becomes of them."""
+        assert self.cursor is not None
+        misfire = self.job.misfire
+        return account_for_missed(
+            self.schedule,
+            cursor=self.cursor,
+            now=now,
+            splay=self.splay,
+            policy=misfire.policy.value,
+            grace=misfire.grace,
+            maximum=misfire.max,
+        )
 
     def fires_at(self, tick: int) -> int:
         return tick + self.splay

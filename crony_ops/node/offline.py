@@ -18,7 +18,6 @@ from crony_ops.model.spec import Cursor
 from crony_ops.node.journal import Pinned
 from crony_ops.node.reports import Report
 from crony_ops.node.runs import LATE, Start
-from crony_ops.schedule import account_for_missed
 from crony_ops.store import Txn, get, mod_is, put
 
 if TYPE_CHECKING:
@@ -129,16 +128,7 @@ class Offline:
             return False
         tick = holding.schedule.next_after(holding.cursor)
         if now - holding.fires_at(tick) > LATE:
-            misfire = holding.job.misfire
-            missed = account_for_missed(
-                holding.schedule,
-                cursor=holding.cursor,
-                now=now,
-                splay=holding.splay,
-                policy=misfire.policy.value,
-                grace=misfire.grace,
-                maximum=misfire.max,
-            )
+            missed = holding.missed(now)
             assert missed is not None
             if missed.gap is not None:
                 await self._reports.send(

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 
 from crony_ops.errors import Compacted, StoreError
 from crony_ops.store.entry import Change, Entry
+from crony_ops.store.txn import written_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from crony_ops.store.client import Etcd
+    from crony_ops.store.txn import Txn
     from crony_ops.store.watch import Delivery
 
 log = logging.getLogger(__name__)
@@ -79,6 +81,13 @@ class Mirror:
             await arrival
         finally:
             del self._waiting[arrival]
+
+    async def shows(self, txn: Txn, revision: int) -> None:
+        """Wait until what ``txn``, that succeeded at ``revision``, wrote under the prefixes is in
+        here (or what came after it)."""
+        for key in written_keys(txn):
+            if any(key.startswith(prefix) for prefix in self._entries):
+                await self.reached(key, revision)
 
     async def run(self) -> None:
         """List and follow until cancelled. No failure of etcd ends it."""

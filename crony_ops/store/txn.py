@@ -129,3 +129,14 @@ def get(key: str) -> Op:
 def get_prefix(prefix: str, keys_only: bool = False, limit: int = 0) -> Op:
     """Every key that starts with ``prefix``; a ``limit`` of 0 is none."""
     return Op(Action.GET, prefix, prefix=True, keys_only=keys_only, limit=limit)
+
+
+def written_keys(txn: Txn) -> set[str]:
+    """The keys whose put, or whose deletion, a watch is bound to report once the transaction has
+    succeeded: a deleted key counts if it was compared as being there."""
+    compared = {c.key for c in txn.when if c.target is Target.MOD and c.operand}
+    return {
+        op.key
+        for op in txn.then
+        if isinstance(op, Op) and (op.action is Action.PUT or op.key in compared)
+    }

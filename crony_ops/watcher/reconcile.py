@@ -25,7 +25,7 @@ from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 
 if TYPE_CHECKING:
     from crony_ops.model.node import Node
-    from crony_ops.store import Batcher, Entry, Etcd
+    from crony_ops.store import Batcher, Entry, Etcd, Txn
     from crony_ops.watcher.settings import WatcherSettings
     from crony_ops.watcher.view import View
 
@@ -153,7 +153,7 @@ class Reconciler:
         results = await asyncio.gather(
             *(self._batcher.submit(order.txn) for order in orders), return_exceptions=True
         )
-        written: list[tuple[str, int]] = []
+        written: list[tuple[Txn, int]] = []
         failure: BaseException | None = None
         for order, result in zip(orders, results, strict=True):
             if isinstance(result, StoreRefused):
@@ -164,7 +164,7 @@ class Reconciler:
                 look.refused += 1
             else:
                 look.applied += 1
-                written += [(key, result.revision) for key in order.written]
+                written.append((order.txn, result.revision))
                 if order.note:
                     log.info(order.note)
                 if order.alert is not None:
@@ -174,9 +174,8 @@ class Reconciler:
         if failure is not None:
             raise failure
         async with asyncio.timeout(self._settings.ttl):
-            for key, revision in written:
-                if self._view.mirrors(key):
-                    await self._view.mirror.reached(key, revision)
+            for txn, revision in written:
+                await self._view.mirror.shows(txn, revision)
 
 
 def _read_outcome(entry: Entry) -> JobOutcome | None:

@@ -137,10 +137,6 @@ class View:
             keys.leader,
         )
 
-    def mirrors(self, key: str) -> bool:
-        """Whether a write of this key shows here."""
-        return any(key.startswith(prefix) for prefix in self.prefixes(self.keys))
-
     def alive(self) -> dict[str, Node | None]:
         readable = {uuid: seen.value for uuid, seen in self.nodes.items()}
         prefix = self.keys.nodes

@@ -6,16 +6,18 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
-from crony_ops.store import Etcd, EtcdSettings
-from crony_ops.store.keys import Keys
 from tests.integration.cli.example_fleet import example_fleet, put_all
+
+if TYPE_CHECKING:
+    from crony_ops.store import Etcd, EtcdSettings
+    from crony_ops.store.keys import Keys
 
 
 @dataclass(frozen=True)
@@ -58,17 +60,6 @@ class CommandLine:
         assert ended.status == status, ended
         assert "Traceback" not in ended.err
         return ended
-
-
-@pytest_asyncio.fixture
-async def etcd(store_settings: EtcdSettings) -> AsyncIterator[Etcd]:
-    async with Etcd(store_settings) as client:
-        yield client
-
-
-@pytest.fixture
-def keys(store_settings: EtcdSettings) -> Keys:
-    return Keys(store_settings.prefix)
 
 
 @pytest_asyncio.fixture
