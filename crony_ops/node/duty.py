@@ -123,8 +123,9 @@ class Duty:
         """Claim all that is due within the second ahead. Raises StoreError."""
         while self._ours(holding):
             me = self._claimant()
+            paused = self._mirror.get(holding.pause_key) is not None
             if holding.bound and self._offline.on:
-                if not await self._offline.advance(holding):
+                if paused or not await self._offline.advance(holding):
                     return
                 continue
             if me is None:
@@ -134,7 +135,8 @@ class Duty:
                 continue
             if await self._claim_once(me, holding):
                 continue
-            if self._mirror.get(me.keys.pause(holding.job_id)) is not None:
+            if paused:
+                self._offline.forget(holding.job_id)  # a next life without etcd must not run it
                 return  # looked at again on resumption
             if await self._claim_queued(me, holding):
                 continue

@@ -33,6 +33,7 @@ class Holding:
     every: bool
     waits_for_slot: bool
     cursor_key: str
+    pause_key: str
     cursor: int | None = None
     cursor_revision: int = 0
     advancing: bool = False
@@ -54,6 +55,7 @@ class Holding:
             bound=job.run_on.bound,
             every=job.run_on.every,
             waits_for_slot=job.concurrency is not Concurrency.allow,
+            pause_key=keys.pause(job_id),
             cursor_key=keys.cursor(job_id, uuid if job.run_on.every else ""),
         )
 

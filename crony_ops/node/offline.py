@@ -131,7 +131,7 @@ class Offline:
             missed = holding.missed(now)
             assert missed is not None
             if missed.gap is not None:
-                await self._reports.send(
+                await self._reports.put_by(
                     Report(record=self._gap(holding, missed.gap, now), offline=True)
                 )
             for late in missed.make_up:

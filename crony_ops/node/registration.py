@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import sqlite3
 import time
 from typing import TYPE_CHECKING
 
@@ -121,7 +122,10 @@ class Registration:
         """
         await self._keeper.grant()
         earlier = self._journal.leases()
-        self._journal.add_lease(self._keeper.lease)
+        try:
+            self._journal.add_lease(self._keeper.lease)
+        except sqlite3.Error as error:  # the next life will wait a TTL, as a stranger
+            log.warning("the journal can't be written: %s", error)
         patience = time.monotonic() + self._settings.ttl + 2.0
         while True:
             stranger = await self._take(earlier)

@@ -81,9 +81,10 @@ class Reports:
             # An etcd that is away comes back; a full one, or a right that is missing, is mended by
             # people: the report stays until then.
             log.warning("%s is spooled: %s", report.record.run_id, error)
-            await self._put_by(report)
+            await self.put_by(report)
 
-    async def _put_by(self, report: Report) -> None:
+    async def put_by(self, report: Report) -> None:
+        """Leave a report on the disk for ``replay``."""
         while True:  # on a full disk the run stays with us until its end is safe
             try:
                 self._journal.spool(report.to_json())

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from crony_ops.cli import pause
+from crony_ops.model.node import Pause
 from tests.faults.scene import scene
 from tests.faults.test_agent_deaths import jobs_of_every_kind, running
 
@@ -33,3 +35,33 @@ async def test_after_an_outage_of_etcd_no_tick_is_run_twice_and_none_is_forgotte
         pinned = [s.tick for s in it.starts() if s.job == "pinned"]
         missed_by_pinned = set(range(since + 1, int(back))) - set(pinned)
         assert len(missed_by_pinned) < OUTAGE / 2, "the pinned job goes on through the outage"
+
+
+async def test_a_paused_pinned_job_stays_paused_when_its_agent_restarts_without_etcd(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, nodes=1) as it:
+        jobs = {
+            "paused": it.noted("* * * * * *", run_on={"node": "node-1"}),
+            "goes-on": it.noted("* * * * * *", run_on={"node": "node-1"}),
+        }
+        await it.sync(jobs)
+        await running(it, jobs)
+        await pause.pause_jobs(it.cluster.settings, ["paused"], Pause(who="test", at=time.time()))
+        paused = time.time()
+        await it.until(lambda: time.time() > paused + 1.5, "what was claimed ahead is over")
+        it.cluster.etcd.kill()
+        it.cluster.node("node-1").restart()
+        restarted = time.time()
+
+        def goes_on() -> int:
+            return sum(s.job == "goes-on" and s.at > restarted for s in it.starts())
+
+        await it.until(lambda: goes_on() >= 8, "the other pinned job goes on without etcd")
+        it.cluster.etcd.start()
+        back = time.time()
+        await it.until(
+            lambda: any(s.job == "goes-on" and s.tick > back + 3 for s in it.starts()),
+            "etcd is back",
+        )
+        assert not [s for s in it.starts() if s.job == "paused" and s.at > paused + 1.5]
