@@ -86,6 +86,12 @@ class OpenRun(Record):
     claimed_at: float = 0.0
     reason: str = ""
 
+    @property
+    def fenceable(self) -> bool:
+        """Whether another node may be about to run it again, once the lease it was claimed under
+        has run out."""
+        return self.on_node_loss_rerun and not self.bound
+
 
 class QueuedRun(Record):
     """`/crony/queue/<job_id>/<run_id>`: a run that is to be made.

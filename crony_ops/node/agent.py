@@ -166,9 +166,8 @@ class Agent:
 
     def _may_start(self, run: OpenRun) -> tuple[RunState, str] | None:
         """Asked right before a start: how the run ends instead and why, or None."""
-        fenceable = run.on_node_loss_rerun and not run.bound
         lapsed = run.incarnation != self._registration.incarnation
-        if fenceable and (lapsed or boottime() >= self._registration.deadline):
+        if run.fenceable and (lapsed or boottime() >= self._registration.deadline):
             return RunState.fenced, "this node's lease ran out"
         if run.job_id not in self._duty.holdings:
             return RunState.skipped, "the job was removed"

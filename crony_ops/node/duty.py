@@ -214,12 +214,12 @@ class Duty:
         """Claim the next tick if it is due within the second ahead, else set the timetable."""
         assert holding.cursor is not None
         tick = holding.schedule.next_after(holding.cursor)
-        at = holding.fires_at(tick) - self._claim_ahead
+        fires_at = holding.fires_at(tick)
+        at = fires_at - self._claim_ahead
         now = time.time()
         if at > now:
             self._timetable.set(holding.job_id, at)
             return False
-        fires_at = holding.fires_at(tick)
         txn, run = claims.claim_tick(me, holding, tick, now)
         # A job that can't run elsewhere is not kept waiting for an answer beyond its second.
         patience = max(fires_at - now, SHORTEST_WAIT) if holding.bound else None

@@ -48,11 +48,6 @@ class ActiveRun:
     stopped: tuple[RunState, str] | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
-    @property
-    def fenceable(self) -> bool:
-        """Whether another node may be about to run it again, once our lease has run out."""
-        return self.run.on_node_loss_rerun and not self.run.bound
-
     def stop(self, state: RunState, reason: str) -> None:
         if self.stopped is None:
             self.stopped = (state, reason)
@@ -142,7 +137,7 @@ class Runs:
         about to run again. ``but``: the incarnation whose lease stands."""
         for runs in list(self._active.values()):
             for active in runs:
-                if active.fenceable and active.run.incarnation not in (0, but):
+                if active.run.fenceable and active.run.incarnation not in (0, but):
                     active.stop(RunState.fenced, "this node's lease ran out")
 
     def forget(self, job_id: str) -> None:
