@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-_FOR_SHELL_ONLY = ("presets", "user", "workdir", "env")
+from crony_ops.model.job import SHELL_FIELDS
+
 # `node` and `group` exclude each other, so that a place is taken over as a whole or not at all.
 _NOT_MERGED = "run_on"
 
@@ -14,7 +15,7 @@ def with_defaults(defaults: dict[str, Any], written: dict[str, Any]) -> dict[str
     say ``env`` for its shell jobs and still hold an HTTP job."""
     base = defaults
     if "http" in written:
-        base = {k: v for k, v in defaults.items() if k not in ("shell", *_FOR_SHELL_ONLY)}
+        base = {k: v for k, v in defaults.items() if k not in ("shell", *SHELL_FIELDS)}
     elif "shell" in written:
         base = {k: v for k, v in defaults.items() if k != "http"}
     return _merged(base, written)

@@ -1,8 +1,9 @@
 """The JSON Schema of a job file, for editors and for checks in other languages.
 
-Made from the models, and widened by what the loader takes beyond them: `auto`, defaults that
-complete a job, and numbers where a text is meant (``env: {PORT: 8080}``). It accepts what the
-loader accepts in its usual spelling; the loader alone knows schedules, zones and presets.
+Made from the models, and widened by what the loader takes beyond them: `auto`, an interpreter in
+one line, defaults that complete a job, and numbers where a text is meant (``env: {PORT: 8080}``).
+It accepts what the loader accepts in its usual spelling; the loader alone knows schedules, zones
+and presets.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ def job_file_schema() -> dict[str, Any]:
         "anyOf": [{"const": "auto"}, {"$ref": "#/$defs/RunOn"}],
     }
     properties["env"]["additionalProperties"] = False
+    listed = properties["interpreter"]
+    about = {"description": listed.pop("description"), "default": listed.pop("default")}
+    properties["interpreter"] = {**about, "anyOf": [{"type": "string", "minLength": 1}, listed]}
     # Whether something is missing is known only when defaults and job are seen together.
     del job["required"]
     del definitions["HttpAction"]["required"]

@@ -37,6 +37,9 @@ _ELSEWHERE = {
     "node_selector": "run_on",
     "max_retries": "retries.count",
     "alerts": "notify",
+    "executor": "interpreter",
+    "tags": "labels",
+    "niceness": "nice",
     "jitter": "splay",
     "deadline": "timeout",
 }
@@ -45,6 +48,10 @@ _EXAMPLES = {
     "http": "http: {url: https://…}",
     "http.url": "url: https://…",
     "http.expect": "expect: [200]",
+    "labels": "labels: {team: payments}",
+    "interpreter": "interpreter: /usr/bin/python3 -c",
+    "http.query": "query: {full: yes}",
+    "retries.retry_on": "retry_on: [75]",
     "run_on": "run_on: auto, {node: db-1}, {group: web} or {group: web, every: true}",
     "presets": "presets: [pg-client]",
     "env": "env: {NAME: value}",
@@ -155,6 +162,9 @@ def _rule(path: Path, what: str, written: dict[str, Any]) -> Wording:
 
 
 def _key(path: Path) -> Wording:
+    if path[0] == "labels":
+        mend = "a name has letters, digits, dots, underscores and dashes, 63 at most"
+        return Wording(path, f"`{path[-1]}` is no name of a label", mend, at_key=True)
     return Wording(
         path,
         f"`{path[-1]}` is no name of an environment variable",
@@ -192,6 +202,8 @@ def _form(pattern: str) -> str:
         return "a URL begins with http:// or https:// and has no spaces"
     if pattern.startswith("^[a-z_]"):
         return "a user name has lower-case letters, digits, _ and -"
+    if pattern == "^[0-7]{3,4}$":
+        return "an umask has three or four octal digits, such as 027"
     if pattern == "^[A-Za-z]+$":
         return "a method is a word such as GET or POST"
     return "a name has letters, digits, dots, underscores and dashes, 63 at most"

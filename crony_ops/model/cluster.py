@@ -39,6 +39,14 @@ class Leader(Record):
     since: float
 
 
+class Rebalance(Record):
+    """`/crony/rebalance`: somebody wants the jobs spread evenly; the leader moves what may move,
+    and takes the order away when nothing is left to move."""
+
+    who: str
+    at: float
+
+
 class SyncRecord(Record):
     """`/crony/sync`: the last sync. ``generation`` grows by one with each."""
 

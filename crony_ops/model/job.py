@@ -7,10 +7,12 @@ in which a job stands in etcd. Fields at their default are left out of the JSON.
 from __future__ import annotations
 
 import re
+import shlex
 from enum import Enum, StrEnum
 from typing import Annotated, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -46,15 +48,59 @@ class _Part(BaseModel):  # noqa: PLW1641 - pydantic hashes what is frozen
         return self is other or super().__eq__(other)
 
 
+def _compiled(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"this is no regular expression: {error}") from None
+    return pattern
+
+
+Regex = Annotated[str, StringConstraints(min_length=1), AfterValidator(_compiled)]
+"""A Python regular expression, searched for anywhere in the text."""
+
+
+def _absolute(path: str) -> str:
+    if not path.startswith("/"):
+        raise ValueError("write an absolute path: where a node starts is not known here")
+    return path
+
+
+AbsolutePath = Annotated[str, AfterValidator(_absolute)]
+
+
 class HttpAction(_Part):
+    """A request. ``${file:/path}`` and ``${env:NAME}`` in url, body and the values of query and
+    headers stand for secrets: the node that makes the request puts them in, and nobody else sees
+    them."""
+
     method: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]+$")] = "GET"
     url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
+    query: Annotated[dict[str, str], Field(description="added to the URL, encoded")] = {}
     headers: dict[str, str] = {}
     body: str | None = None
     expect: Annotated[
         tuple[Annotated[int, Field(ge=100, le=599)], ...],
         Field(description="statuses that count as success; none named means any 2xx"),
     ] = ()
+    expect_body: Annotated[
+        Regex | None, Field(description="must be found in the first 64 KiB of the answer")
+    ] = None
+    connect_timeout: Duration = 10
+    max_redirects: Annotated[int, Field(ge=0, le=20)] = 5
+    ca_file: Annotated[
+        AbsolutePath | None, Field(description="on the node; instead of the system's authorities")
+    ] = None
+    client_cert: Annotated[AbsolutePath | None, Field(description="PEM file on the node")] = None
+    client_key: Annotated[
+        AbsolutePath | None, Field(description="PEM file; none: it is in client_cert")
+    ] = None
+
+    @model_validator(mode="after")
+    def _key_has_certificate(self) -> Self:
+        if self.client_key is not None and self.client_cert is None:
+            raise ValueError("`client_key` belongs to a `client_cert`, which is not named")
+        return self
 
 
 class RunOn(_Part):
@@ -88,6 +134,11 @@ class Retries(_Part):
     delay: Duration = 10
     backoff: Backoff = Backoff.fixed
     max_delay: Duration = 300
+    jitter: Annotated[Duration, Field(description="each delay is longer by up to this")] = 0
+    retry_on: Annotated[
+        tuple[Annotated[int, Field(ge=0, le=599)], ...],
+        Field(description="exit codes (HTTP: statuses) to retry after; none named: any failure"),
+    ] = ()
 
 
 class Concurrency(Enum):
@@ -121,6 +172,9 @@ class Success(_Part):
     exit_codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(min_length=1)] = (
         0,
     )
+    forbid_output: Annotated[
+        Regex | None, Field(description="a run whose output has this has failed")
+    ] = None
 
 
 class Occasion(StrEnum):
@@ -145,10 +199,17 @@ class Notify(_Part):
     remind: Annotated[Duration, Field(description="0 = never")] = 14_400
 
 
+INTERPRETER = ("/bin/bash", "-euo", "pipefail", "-c")
+
+# What means something to a shell job only.
+SHELL_FIELDS = ("presets", "interpreter", "user", "workdir", "env", "umask", "nice")
+
+
 class Job(_Part):
     """One job of a job file. Exactly one of ``shell`` and ``http`` is given."""
 
     description: str = ""
+    labels: Annotated[dict[Name, str], Field(description="to choose jobs by")] = {}
     schedule: Annotated[
         str,
         Field(
@@ -157,19 +218,28 @@ class Job(_Part):
     ]
     timezone: Annotated[str, Field(description="a name of the IANA time zone database")] = "UTC"
     shell: Annotated[str, StringConstraints(min_length=1)] | None = None
+    interpreter: Annotated[
+        tuple[Annotated[str, StringConstraints(min_length=1)], ...],
+        Field(min_length=1, description="the program that gets the command, as its last argument"),
+    ] = INTERPRETER
     http: HttpAction | None = None
     run_on: Annotated[RunOn, Field(description="auto, {node: n}, {group: g, every: true}")] = (
         RunOn()
     )
     presets: tuple[Name, ...] = ()
     user: UserName | None = None
-    workdir: str | None = None
+    workdir: AbsolutePath | None = None
     env: dict[EnvName, str] = {}
+    umask: Annotated[str, StringConstraints(pattern=r"^[0-7]{3,4}$")] | None = None
+    nice: Annotated[int, Field(ge=-20, le=19)] = 0
     timeout: Annotated[
         Duration | None, Field(description="of one attempt; none: it may run for ever")
     ] = None
     retries: Retries = Retries()
     concurrency: Concurrency = Concurrency.forbid
+    max_concurrent: Annotated[
+        int | None, Field(ge=2, le=1000, description="the most runs at once that `allow` allows")
+    ] = None
     misfire: Misfire = Misfire()
     on_node_loss: OnNodeLoss = OnNodeLoss.report
     splay: Annotated[
@@ -183,12 +253,15 @@ class Job(_Part):
     def _auto(cls, value: object) -> object:
         return {} if value == "auto" else value
 
-    @field_validator("workdir")
+    @field_validator("interpreter", mode="before")
     @classmethod
-    def _absolute(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("/"):
-            raise ValueError("a workdir is an absolute path: where a node starts is not known here")
-        return value
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"this is no command line: {error}") from None
 
     @field_validator("timeout")
     @classmethod
@@ -202,9 +275,11 @@ class Job(_Part):
         if (self.shell is None) == (self.http is None):
             raise ValueError("a job has exactly one of `shell` and `http`")
         if self.http is not None:
-            for field in ("presets", "user", "workdir", "env"):
-                if getattr(self, field):
+            for field in SHELL_FIELDS:
+                if getattr(self, field) != type(self).model_fields[field].default:
                     raise ValueError(f"`{field}` means something to shell jobs only")
+        if self.max_concurrent is not None and self.concurrency is not Concurrency.allow:
+            raise ValueError("`max_concurrent` means something with `concurrency: allow` only")
         return self
 
     @property

