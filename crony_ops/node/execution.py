@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -110,11 +111,11 @@ class Execution:
             return None
         return self
 
-    def stop(self, state: RunState, reason: str) -> None:
-        """Asks the run to end: its processes get TERM, and KILL after the kill grace; a retry delay
-        ends at once. ``perform()`` then returns this state and reason, unless the run succeeded
-        before it could be told. The first call wins."""
-        self._stop.give(state, reason)
+    def stop(self, state: RunState, reason: str, first: signal.Signals = signal.SIGTERM) -> None:
+        """Asks the run to end: its processes get the ``first`` signal, and KILL after the kill
+        grace; a retry delay ends at once. ``perform()`` then returns this state and reason, unless
+        the run succeeded before it could be told. The first call wins."""
+        self._stop.give(state, reason, first)
 
     async def perform(self) -> Outcome:
         """Never raises for what the job does wrong: a run that can't even start has failed.

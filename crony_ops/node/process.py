@@ -119,14 +119,14 @@ class Process:
             os.close(self._pidfd)
             self._pidfd = -1
 
-    async def end(self, grace: float) -> None:
-        """TERM to all of the session, KILL to what is left after ``grace`` seconds.
+    async def end(self, grace: float, first: signal.Signals = signal.SIGTERM) -> None:
+        """The ``first`` signal to all of the session, KILL to what is left after ``grace`` seconds.
 
         Returns when nothing of it runs any more; at once when that is so already.
         """
-        self._signal_group(signal.SIGTERM)
+        self._signal_group(first)
         strays = await asyncio.to_thread(_session, self.pid)
-        _signal(strays, signal.SIGTERM, self.pid)
+        _signal(strays, first, self.pid)
         try:
             async with asyncio.timeout(grace):
                 await asyncio.shield(self.ended)

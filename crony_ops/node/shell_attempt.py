@@ -136,7 +136,7 @@ class ShellAttempt:
                 await process.end(self._kill_grace)
             return ended
         state, reason = stop.or_timed_out(timeout)
-        await process.end(self._kill_grace)
+        await process.end(self._kill_grace, stop.first)
         return self._ended(state, reason, time.time(), self._output(state))
 
     def _end(self, status: int | None) -> Ended:

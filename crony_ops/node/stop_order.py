@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from typing import TYPE_CHECKING
 
 from crony_ops.model.duration import format_duration
@@ -13,16 +14,18 @@ if TYPE_CHECKING:
 
 
 class StopOrder:
-    """``given`` is the state that the run is to end in, and the reason; None while it may go on."""
+    """``given`` is the state that the run is to end in, and the reason; None while it may go on.
+    ``first`` is the signal that its processes get at first."""
 
     def __init__(self) -> None:
         self.given: tuple[RunState, str] | None = None
+        self.first = signal.SIGTERM
         self._scope: asyncio.Timeout | None = None
 
-    def give(self, state: RunState, reason: str) -> None:
+    def give(self, state: RunState, reason: str, first: signal.Signals = signal.SIGTERM) -> None:
         """Whatever is awaited is awaited no longer. The first order counts."""
         if self.given is None:
-            self.given = (state, reason)
+            self.given, self.first = (state, reason), first
             if self._scope is not None and not self._scope.expired():
                 self._scope.reschedule(0)
 
