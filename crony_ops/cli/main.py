@@ -48,7 +48,10 @@ COMMANDS: dict[str, Entry] = {
     "cordon": Entry("cordon", "cordon", "Give a node no new jobs."),
     "uncordon": Entry("cordon", "uncordon", "Let a node have jobs again."),
     "run": Entry("run", "run", "Run a job now, once."),
+    "history": Entry("history", "history", "List a job's last runs, and what they add up to."),
     "jobs": Entry("jobs", "jobs", "List the jobs, or tell all about one."),
+    "import": Entry("import_crontab", "app", "Make job files of what cron runs."),
+    "export": Entry("export", "export", "Print the stored jobs as a job file."),
     "up": Entry("up", "up", "Run a whole cluster on this machine, for trying out."),
     "schema": Entry("schema", "schema", "Print the JSON Schema of a job file."),
 }

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from crony_ops.cli.output import Output, console, progress, show, span, table
+from crony_ops.cli.output import Output, brief, console, print_table, progress, show, span, table
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,49 @@ from crony_ops.cli.output import Output, console, progress, show, span, table
 )
 def test_a_span_is_told_in_its_largest_unit(seconds: float, words: str) -> None:
     assert span(seconds) == words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (-1.0, "0 ms"),
+        (0.0214, "21 ms"),
+        (1.0, "1.0 s"),
+        (59.94, "59.9 s"),
+        (200.0, "3 m 20 s"),
+        (7_500.0, "2 h 5 m"),
+    ],
+)
+def test_a_moment_counts_in_a_brief_duration(seconds: float, words: str) -> None:
+    assert brief(seconds) == words
+
+
+ROWS = [("a", Text("ok", "green"), 7), ("long name", "failing", 1_000), ("", "", 0)]
+
+
+@pytest.mark.parametrize("width", [12, 80])
+@pytest.mark.parametrize("rows", [ROWS, [("one\ntwo", "x", 1)], []])
+def test_a_long_table_looks_as_rich_would_print_it(
+    rows: list[tuple[object, ...]], width: int
+) -> None:
+    headers = ("NAME", "STATE", "COUNT")
+    pages = []
+    for of_rich in (True, False):
+        out = io.StringIO()
+        page = Console(file=out, width=width)
+        if of_rich:
+            page.print(table(*headers, rows=rows, right=("COUNT",)))
+        else:
+            print_table(page, headers, rows, right=("COUNT",))
+        pages.append([line.rstrip() for line in out.getvalue().splitlines()])
+    assert pages[0] == pages[1]
+
+
+def test_a_long_table_keeps_its_colours() -> None:
+    out = io.StringIO()
+    page = Console(file=out, force_terminal=True, color_system="standard")
+    print_table(page, ("STATE", "WHY"), [(Text("lost", "red"), "")])
+    assert out.getvalue() == "\x1b[1mSTATE\x1b[0m  \x1b[1mWHY\x1b[0m\n\x1b[31mlost\x1b[0m\n"
 
 
 def test_machines_get_the_document_and_people_the_text(
