@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.output import span
-from crony_ops.watcher.placement import Fleet, matches, reason_unplaced
+from crony_ops.watcher.eligibility import Fleet, matches, reason_unplaced
 
 if TYPE_CHECKING:
     from crony_ops.cli.cluster_view import ClusterView

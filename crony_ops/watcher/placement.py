@@ -11,43 +11,30 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from types import MappingProxyType
 
-if TYPE_CHECKING:
-    from crony_ops.model.job import RunOn
-    from crony_ops.model.node import Node
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """What placement has to know of a spec. ``movable``: may another node take it over?"""
-
-    job_id: str
-    revision: int
-    run_on: RunOn
-    preset_sums: Mapping[str, str]
-    movable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """The nodes. ``alive`` maps a uuid to its node, or to None where the record can't be read;
-    ``known`` are all that the roster remembers, the lost ones too."""
-
-    alive: Mapping[str, Node | None]
-    known: Mapping[str, Node] = field(default_factory=dict)
-    cordoned: frozenset[str] = frozenset()
-    evicting: frozenset[str] = frozenset()
-    skewed: frozenset[str] = frozenset()
+from crony_ops.watcher.eligibility import (
+    Fleet,
+    Want,
+    eligible,
+    matches,
+    may_have,
+    reason_unplaced,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One job's way: from nowhere (``source`` empty), to nowhere, or in place when both agree."""
+    """One job's way: from nowhere (``source`` empty), to nowhere, or in place when both agree.
+
+    ``stands_in_for``: the living node that the job left only because its presets are not ready
+    there; it goes back when they are.
+    """
 
     job_id: str
     source: str
     target: str
+    stands_in_for: str = ""
 
 
 @dataclass(slots=True)
@@ -67,9 +54,11 @@ def place(
     assigned: Mapping[str, Mapping[str, int]],
     fleet: Fleet,
     busy: frozenset[tuple[str, str]],
+    away: Mapping[str, str] = MappingProxyType({}),
 ) -> Placement:
     """``assigned``: job id -> node uuid -> the spec revision that the node was given.
-    ``busy``: (node uuid, job id) with an open run. Jobs that nobody wants are not looked at."""
+    ``busy``: (node uuid, job id) with an open run. ``away``: job id -> the node that its own
+    stands in for (see `Step`). Jobs that nobody wants are not looked at."""
     result = Placement()
     loads = _Loads(assigned, fleet)
     for want in wants:
@@ -77,64 +66,8 @@ def place(
         if want.run_on.every:
             _place_everywhere(want, homes, fleet, busy, result)
         else:
-            _place_once(want, homes, fleet, busy, loads, result)
+            _place_once(want, homes, fleet, busy, away.get(want.job_id, ""), loads, result)
     return result
-
-
-def matches(run_on: RunOn, node: Node) -> bool:
-    """Whether ``run_on`` allows the node, all else aside."""
-    if run_on.node is not None:
-        return run_on.node in (node.name, node.uuid)
-    return run_on.group is None or run_on.group in node.groups
-
-
-def reason_unplaced(run_on: RunOn, preset_sums: Mapping[str, str], fleet: Fleet) -> str:
-    """Why no node may take such a job, in words for an operator."""
-    readable = [node for node in fleet.alive.values() if node is not None]
-    if not readable:
-        return "no node is up"
-    allowed = [node for node in readable if matches(run_on, node)]
-    if not allowed:
-        elsewhere = [n.name for n in readable if preset_sums and n.offers(dict(preset_sums))]
-        offer = f": {_names(elsewhere)} offers its presets but is not there" if elsewhere else ""
-        return f"no node that is up is {_place_in_words(run_on)}{offer}"
-    unfit = [node for node in allowed if not node.offers(dict(preset_sums))]
-    if len(unfit) == len(allowed):
-        missing = sorted(
-            f"{name}@{total[:4]}"
-            for name, total in preset_sums.items()
-            if not any(total in node.presets.get(name, ()) for node in allowed)
-        ) or sorted(preset_sums)
-        return (
-            f"needs preset {', '.join(missing)}, ready on none of {_names(n.name for n in allowed)}"
-        )
-    fit = [node for node in allowed if node not in unfit]
-    if all(node.uuid in fleet.skewed for node in fit):
-        return f"the clock of {_names(n.name for n in fit)} is wrong"
-    return f"{_names(n.name for n in fit)}: cordoned"
-
-
-def _place_in_words(run_on: RunOn) -> str:
-    if run_on.node is not None:
-        return run_on.node
-    return f"in group {run_on.group}" if run_on.group else "there"
-
-
-def _names(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
-
-
-def _eligible(want: Want, fleet: Fleet) -> list[str]:
-    return [
-        uuid
-        for uuid, node in fleet.alive.items()
-        if node is not None
-        and uuid not in fleet.cordoned
-        and uuid not in fleet.skewed
-        and matches(want.run_on, node)
-        and node.offers(dict(want.preset_sums))
-    ]
 
 
 def _place_everywhere(
@@ -147,7 +80,7 @@ def _place_everywhere(
     left = 0
     for uuid, revision in homes.items():
         node = fleet.alive.get(uuid) or fleet.known.get(uuid)
-        stays = uuid in fleet.alive and node is None
+        stays = node is None and (uuid in fleet.alive or uuid in fleet.known)
         if stays or (node is not None and matches(want.run_on, node)):
             if revision != want.revision:
                 result.steps.append(Step(want.job_id, uuid, uuid))
@@ -158,7 +91,7 @@ def _place_everywhere(
         else:
             left += 1
             result.steps.append(Step(want.job_id, uuid, ""))
-    new = [uuid for uuid in _eligible(want, fleet) if uuid not in homes]
+    new = [uuid for uuid in eligible(want, fleet) if uuid not in homes]
     result.steps.extend(Step(want.job_id, "", uuid) for uuid in new)
     if left == len(homes) and not new:
         result.unplaced[want.job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
@@ -169,6 +102,7 @@ def _place_once(
     homes: Mapping[str, int],
     fleet: Fleet,
     busy: frozenset[tuple[str, str]],
+    away: str,
     loads: _Loads,
     result: Placement,
 ) -> None:
@@ -188,14 +122,14 @@ def _place_once(
         return
 
     # One thing after the other: while a surplus home can't be left yet, the job stays in this one.
-    stay = _Stay() if job_id in result.held else _Stay.of(want, home, fleet)
+    stay = _Stay() if job_id in result.held else _Stay.of(want, home, away, fleet)
     if stay.must_leave or stay.would_leave:
-        target = loads.least(want, but=home)
+        target = loads.give(away) if stay.goes_back else loads.least(want, but=home)
         if home in fleet.alive and (home, job_id) in busy and (target or stay.must_leave):
             result.held[job_id] = "waits for a run to end"
         elif target:
             loads.moved(home, target)
-            result.steps.append(Step(job_id, home, target))
+            result.steps.append(Step(job_id, home, target, stay.stands_in_for))
             return
         elif stay.must_leave:
             result.unplaced[job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
@@ -206,29 +140,38 @@ def _place_once(
     elif home not in fleet.alive:
         (result.bound if want.run_on.bound else result.stranded)[home].append(job_id)
     if homes[home] != want.revision:
-        result.steps.append(Step(job_id, home, home))
+        result.steps.append(Step(job_id, home, home, away))
 
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
     """Whether a job may stay where it is: ``must_leave`` even for nowhere, ``would_leave`` only
-    for a better place."""
+    for a better place, ``goes_back`` only to the node that its own stands in for."""
 
     must_leave: bool = False
     would_leave: bool = False
+    goes_back: bool = False
+    stands_in_for: str = ""
 
     @classmethod
-    def of(cls, want: Want, home: str, fleet: Fleet) -> _Stay:
+    def of(cls, want: Want, home: str, away: str, fleet: Fleet) -> _Stay:
         if home in fleet.alive:
             node = fleet.alive[home]
             if node is None:
                 return cls()
             if not matches(want.run_on, node):
                 return cls(must_leave=True)
-            evicted = home in fleet.evicting and not want.run_on.bound
-            return cls(would_leave=evicted or not node.offers(dict(want.preset_sums)))
-        lost = fleet.known.get(home)
-        if lost is None or not matches(want.run_on, lost):
+            if home in fleet.evicting and want.movable:
+                return cls(would_leave=True)
+            if not node.offers(dict(want.preset_sums)):
+                # The first node that is ready would else keep the jobs of all that are slower.
+                return cls(would_leave=True, stands_in_for=away or home)
+            back = away != home and may_have(want, away, fleet)
+            return cls(would_leave=back, goes_back=back)
+        if home not in fleet.known:
+            return cls(must_leave=True)
+        lost = fleet.known[home]
+        if lost is not None and not matches(want.run_on, lost):
             return cls(must_leave=True)
         return cls(must_leave=want.movable)
 
@@ -255,7 +198,7 @@ class _Loads:
         kind = (want.run_on, tuple(sorted(want.preset_sums.items())))
         heap = self._heaps.get(kind)
         if heap is None:
-            heap = [self._entry(uuid) for uuid in _eligible(want, self._fleet)]
+            heap = [self._entry(uuid) for uuid in eligible(want, self._fleet)]
             heapq.heapify(heap)
             self._heaps[kind] = heap
             for _, _, uuid in heap:
@@ -275,6 +218,11 @@ class _Loads:
         if passed_over:
             heapq.heappush(heap, self._entry(but))
         return chosen
+
+    def give(self, uuid: str) -> str:
+        """A living node becomes one job more loaded, whatever others have."""
+        self._count[uuid] += 1
+        return uuid
 
     def moved(self, source: str, target: str) -> None:
         """``least`` has counted the target already; a living source is one job lighter."""

@@ -18,9 +18,10 @@ from crony_ops.errors import StoreRefused
 from crony_ops.model.cluster import JobOutcome
 from crony_ops.watcher import cursors, failover, job_health, retention
 from crony_ops.watcher.complaints import Complaints
+from crony_ops.watcher.eligibility import Fleet
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
-from crony_ops.watcher.placement import Fleet, Placement, place
+from crony_ops.watcher.placement import Placement, place
 from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from crony_ops.model.node import Cordon, Node, Pause, Roster
 from crony_ops.model.record import Record
 from crony_ops.model.run import News, OpenRun
 from crony_ops.model.spec import Cursor, Spec
-from crony_ops.watcher.placement import Want
+from crony_ops.watcher.eligibility import Want
 
 if TYPE_CHECKING:
     from crony_ops.store import Entry, Mirror

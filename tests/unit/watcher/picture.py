@@ -11,9 +11,10 @@ from crony_ops.model.run import OpenRun, RunRecord, read_run, tick_run_id
 from crony_ops.model.spec import Assignment, Cursor, Source, Spec
 from crony_ops.store.keys import Keys
 from crony_ops.watcher import cursors, failover, job_health
+from crony_ops.watcher.eligibility import Fleet
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
-from crony_ops.watcher.placement import Fleet, Placement, place
+from crony_ops.watcher.placement import Placement, place
 from crony_ops.watcher.removal import Removals
 from crony_ops.watcher.view import View
 from tests.unit.etcd_model import EtcdModel

@@ -12,15 +12,8 @@ from hypothesis import strategies as st
 
 from crony_ops.model.job import RunOn
 from crony_ops.model.node import Node
-from crony_ops.watcher.placement import (
-    Fleet,
-    Placement,
-    Step,
-    Want,
-    matches,
-    place,
-    reason_unplaced,
-)
+from crony_ops.watcher.eligibility import Fleet, Want, matches, reason_unplaced
+from crony_ops.watcher.placement import Placement, Step, place
 
 ANYWHERE = RunOn()
 NOBODY: frozenset[tuple[str, str]] = frozenset()
@@ -88,6 +81,14 @@ class TestALostNode:
         result = place([pinned], on(A), fleet(B, lost=(A,)), NOBODY)
         assert (result.steps, result.bound) == ([], {"u-a": ["j"]})
 
+    def test_one_whose_record_can_not_be_read_is_not_a_forgotten_one(self) -> None:
+        there = Fleet(alive={"u-b": B}, known={"u-a": None, "u-b": B})
+        result = place([want(movable=False)], on(A), there, NOBODY)
+        assert (result.steps, result.stranded) == ([], {"u-a": ["j"]})
+        assert place([want()], on(A), there, NOBODY).steps == [Step("j", "u-a", "u-b")]
+        every = place([want(RunOn(group="web", every=True))], on(A), there, NOBODY)
+        assert (every.steps, every.bound) == ([], {"u-a": ["j"]})
+
     def test_its_movable_job_is_taken_off_it_when_no_node_is_eligible(self) -> None:
         result = place([want(p="sum")], on(A), fleet(B, lost=(A,)), NOBODY)
         assert result.steps == [Step("j", "u-a", "")]
@@ -125,7 +126,36 @@ class TestPresets:
 
     def test_a_job_follows_its_preset_as_soon_as_a_node_offers_it(self) -> None:
         result = place([want(p="new")], on(self.OLD), fleet(self.OLD, self.READY), NOBODY)
-        assert result.steps == [Step("j", "u-o", "u-r")]
+        assert result.steps == [Step("j", "u-o", "u-r", stands_in_for="u-o")]
+
+    NEW = node("o", p="new")
+
+    def test_a_job_that_left_for_its_preset_goes_back_when_it_is_ready_at_home(self) -> None:
+        """Else the first node that is ready would keep the jobs of all the others."""
+        away = {"j": "u-o"}
+        result = place([want(p="new")], on(self.READY), fleet(self.NEW, self.READY), NOBODY, away)
+        assert result.steps == [Step("j", "u-r", "u-o")]
+
+    def test_it_goes_back_only_when_its_run_has_ended(self) -> None:
+        away, busy = {"j": "u-o"}, frozenset({("u-r", "j")})
+        result = place([want(p="new")], on(self.READY), fleet(self.NEW, self.READY), busy, away)
+        assert (result.steps, result.held) == ([], {"j": "waits for a run to end"})
+
+    def test_it_does_not_go_back_to_a_node_that_gets_nothing_new(self) -> None:
+        there = fleet(self.NEW, self.READY, cordoned=frozenset({"u-o"}))
+        assert place([want(p="new")], on(self.READY), there, NOBODY, {"j": "u-o"}).steps == []
+
+    def test_a_changed_spec_does_not_make_it_forget_where_it_comes_from(self) -> None:
+        edited = want(p="new", revision=8)
+        there = fleet(self.OLD, self.READY)
+        result = place([edited], on(self.READY), there, NOBODY, {"j": "u-o"})
+        assert result.steps == [Step("j", "u-r", "u-r", stands_in_for="u-o")]
+
+    def test_if_its_preset_goes_where_it_stands_in_it_comes_from_the_same_node_still(self) -> None:
+        elsewhere = node("e", p="new")
+        there = fleet(self.OLD, A, elsewhere)
+        result = place([want(p="new")], on(A), there, NOBODY, {"j": "u-o"})
+        assert result.steps == [Step("j", "u-a", "u-e", stands_in_for="u-o")]
 
     def test_a_job_follows_its_preset_only_when_its_run_has_ended(self) -> None:
         busy = frozenset({("u-o", "j")})
@@ -159,7 +189,12 @@ class TestACordon:
 
     def test_a_pinned_job_stays_on_a_drained_node(self) -> None:
         drained = fleet(A, B, cordoned=self.CORDONED, evicting=self.CORDONED)
-        assert place([want(RunOn(node="a"))], on(A), drained, NOBODY) == Placement()
+        pinned = want(RunOn(node="a"), movable=False)
+        assert place([pinned], on(A), drained, NOBODY) == Placement()
+
+    def test_a_shell_job_without_presets_stays_on_a_drained_node(self) -> None:
+        drained = fleet(A, B, cordoned=self.CORDONED, evicting=self.CORDONED)
+        assert place([want(movable=False)], on(A), drained, NOBODY) == Placement()
 
 
 def test_a_node_with_a_wrong_clock_gets_nothing_new_and_keeps_what_it_has() -> None:
