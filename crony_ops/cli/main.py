@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "uncordon": Entry("cordon", "uncordon", "Let a node have jobs again."),
     "run": Entry("run", "run", "Run a job now, once."),
     "history": Entry("history", "history", "List a job's last runs, and what they add up to."),
+    "logs": Entry("logs", "logs", "Print what a run has printed."),
     "jobs": Entry("jobs", "jobs", "List the jobs, or tell all about one."),
     "import": Entry("import_crontab", "app", "Make job files of what cron runs."),
     "export": Entry("export", "export", "Print the stored jobs as a job file."),

@@ -1,0 +1,182 @@
+"""`crony-ops logs`: what a run has printed, as far as it can be had from here."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crony_ops.cli.completion import job_ids
+from crony_ops.cli.connection import connected
+from crony_ops.cli.job_runs import JobRuns, look_at_runs
+from crony_ops.cli.output import Output, OutputOption, say, show, span
+from crony_ops.cli.run_choice import chosen_run
+from crony_ops.cli.run_words import attempt_in_words, end_in_words
+from crony_ops.cli.whole_log import LogPlace, follow_log, log_place, read_log
+from crony_ops.errors import InvalidInput
+from crony_ops.model.run import Attempt, OpenRun, RunRecord, read_run
+from crony_ops.store.keys import Keys
+from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """A run with what etcd keeps of its output (``attempts``), and where all of it stands."""
+
+    run: RunRecord | OpenRun
+    node: str
+    attempts: tuple[Attempt, ...]
+    place: LogPlace
+
+    @property
+    def under_way(self) -> bool:
+        return isinstance(self.run, OpenRun)
+
+
+@connected
+def logs(
+    settings: EtcdSettings,
+    job: Annotated[str, typer.Argument(metavar="JOB", autocompletion=job_ids)],
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="ID", help="part of a run's id, or -1, -2; the newest"),
+    ] = None,
+    attempt: Annotated[
+        int | None, typer.Option("--attempt", min=1, help="only what is kept of this one")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="until the run has ended (a local cluster's)")
+    ] = False,
+    output: OutputOption = Output.text,
+) -> None:
+    """Print what a run has printed: all of it in a local cluster, else the tails that etcd keeps.
+
+    The output goes to stdout, and what is said of it to stderr, with the place of the whole log.
+    The document of `--output json` is {at, job, run: the record as in etcd, under_way, attempts:
+    [Attempt], log: {node, in_state_dir, path}, output}: `path` and `output` are null where the
+    whole log is not on this machine.
+
+    Examples:
+      $ crony-ops logs disk-full
+      $ crony-ops logs heartbeat --run -2
+      $ crony-ops logs heartbeat --follow
+    """
+    if follow and (output is not Output.text or attempt is not None):
+        raise InvalidInput(reason="--follow goes without --attempt, and prints text")
+    runs = look_at_runs(settings, job)
+    found = _found(runs, run, attempt, settings)
+    if follow and found.under_way:
+        if found.place.path is None:
+            raise InvalidInput(
+                reason=f"{found.run.run_id} can't be followed from here: its log is "
+                + found.place.in_words()
+            )
+        asyncio.run(_follow(settings, found, found.place.path))
+        return
+    document = _document(job, found, whole=attempt is None)
+    show(document, output, lambda _: _print(found, whole=attempt is None))
+
+
+def _found(runs: JobRuns, named: str | None, attempt: int | None, settings: EtcdSettings) -> Logs:
+    """Raises NoSuchRun, and InvalidInput for an attempt that there was not."""
+    run = chosen_run(runs, named)
+    attempts: tuple[Attempt, ...] = ()
+    node = runs.names.get(run.node, run.node)
+    if isinstance(run, RunRecord):
+        node, attempts = run.node_name or run.node, run.attempts
+    kept = tuple(each for each in attempts if attempt in (None, each.number))
+    if attempt is not None and not kept:
+        raise InvalidInput(reason=f"{run.run_id} has {len(attempts)} attempts, none is {attempt}")
+    place = log_place(settings, Path.cwd(), node=node, job_id=runs.job_id, run_id=run.run_id)
+    return Logs(run, node, kept, place)
+
+
+def _document(job: str, found: Logs, *, whole: bool) -> dict[str, Any]:
+    path = found.place.path
+    here = path is not None and path.is_file()
+    return {
+        "at": time.time(),
+        "job": job,
+        "run": found.run.model_dump(mode="json", exclude={"attempts"}),
+        "under_way": found.under_way,
+        "attempts": [each.model_dump(mode="json") for each in found.attempts],
+        "log": {
+            "node": found.node,
+            "in_state_dir": found.place.in_state_dir,
+            "path": str(path) if here else None,
+        },
+        "output": "".join(read_log(path)) if whole and here and path is not None else None,
+    }
+
+
+def _print(found: Logs, *, whole: bool) -> None:
+    run, path = found.run, found.place.path
+    if isinstance(run, OpenRun):
+        claimed = span(time.time() - run.claimed_at)
+        say(f"{run.run_id} is under way on {found.node}, claimed {claimed} ago")
+    else:
+        say(f"{run.run_id}: {end_in_words(run)}")
+    if whole and path is not None and path.is_file():
+        for piece in read_log(path):
+            sys.stdout.write(piece)
+        sys.stdout.flush()
+        say(f"that is all of {path}" if path.stat().st_size else f"nothing is in {path}")
+        return
+    _print_tails(found)
+
+
+def _print_tails(found: Logs) -> None:
+    run = found.run
+    of = len(run.attempts) if isinstance(run, RunRecord) else 0
+    for attempt in found.attempts:
+        if of > 1:
+            say(attempt_in_words(attempt, of))
+        _write(attempt.output)
+    if found.under_way:
+        say(f"etcd has its output when it has ended; the log is {found.place.in_words()}")
+    elif found.attempts:
+        size = sum(len(attempt.output.encode()) for attempt in found.attempts)
+        kept = f"these are the {size:,} bytes that etcd keeps" if size else "etcd keeps no output"
+        say(f"{kept}; the log is {found.place.in_words()}")
+    else:
+        say("it was never started, and has printed nothing")
+
+
+def _write(output: str) -> None:
+    """With a newline at its end: what is said next shall stand on a line of its own."""
+    sys.stdout.write(output if not output or output.endswith("\n") else f"{output}\n")
+    sys.stdout.flush()
+
+
+async def _follow(settings: EtcdSettings, found: Logs, path: Path) -> None:
+    """Until the run's record stands, whoever writes it; an outage of etcd is sat out."""
+    from crony_ops.store.client import Etcd
+    from crony_ops.store.mirror import Mirror
+
+    key = Keys(settings.prefix).run(found.run.job_id, found.run.run_id)
+    say(f"{found.run.run_id} is under way on {found.node}")
+    async with Etcd(settings) as etcd, asyncio.TaskGroup() as group:
+        mirror = Mirror(etcd, (key,))
+        watching = group.create_task(mirror.run())
+        async for piece in follow_log(path, _ended(mirror, key)):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        watching.cancel()
+    entry = mirror.get(key)
+    try:
+        record = read_run(entry.value) if entry is not None else None
+    except ValueError:
+        record = None
+    say(end_in_words(record) if isinstance(record, RunRecord) else f"{key} can't be read")
+
+
+def _ended(mirror: Any, key: str) -> Callable[[], bool]:
+    return lambda: mirror.get(key) is not None
