@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from crony_ops.daemon import run_daemon
+from crony_ops.daemon.entry import run_daemon
 from crony_ops.node.agent import run_agent
 from crony_ops.node.journal import Journal
 from crony_ops.node.settings import NodeSettings

@@ -8,8 +8,10 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crony_ops.daemon.listen import Listen
 from crony_ops.model.job import EnvName, Name
 from crony_ops.model.node import node_uuid
+from crony_ops.model.size import Size
 from crony_ops.store.settings import EtcdSettings
 
 
@@ -28,6 +30,7 @@ class NodeSettings(BaseModel):
     state_dir: Path = Path("/var/lib/crony")
     presets_dir: Path | None = None
     env: Annotated[dict[EnvName, str], Field(description="given to every run")] = {}
+    listen: Annotated[Listen, Field(description="for /metrics and /healthz")] = "127.0.0.1:9107"
     ttl: Annotated[int, Field(ge=3)] = 10
     claim_ahead: Annotated[float, Field(ge=0.1, le=1.0)] = 1.0
     stop_grace: Annotated[float, Field(description="how long SIGTERM lets runs end")] = 30.0
@@ -36,6 +39,12 @@ class NodeSettings(BaseModel):
     keep_runs_each: Annotated[
         int, Field(ge=1, le=1000, description="records of a job that runs on every node")
     ] = 3
+    spool_limit: Annotated[
+        int, Field(ge=100, description="ends of runs that wait on the disk for etcd")
+    ] = 10_000
+    log_limit: Annotated[Size, Field(ge=65_536, description="bytes of one run's log")] = 10 * 2**20
+    log_days: Annotated[float, Field(gt=0, description="the age at which a log goes")] = 30.0
+    log_total: Annotated[Size, Field(ge=2**20, description="bytes of all logs on the disk")] = 2**30
     preset_timeout: float = 600.0
 
     @property

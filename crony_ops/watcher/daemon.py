@@ -11,6 +11,8 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops import __version__
+from crony_ops.daemon.contact import Contact, contact
+from crony_ops.daemon.logs import in_words
 from crony_ops.errors import GuardFailed, LeaseLost, NewerKeySpace, StoreError, UnreadableKeySpace
 from crony_ops.model.cluster import KEY_SPACE_VERSION, Meta, Watcher
 from crony_ops.model.node import Node
@@ -22,6 +24,7 @@ from crony_ops.store import (
     Mirror,
     Txn,
     absent,
+    boottime,
     create_is,
     put,
 )
@@ -31,10 +34,12 @@ from crony_ops.watcher.interest import Interest, interest_in
 from crony_ops.watcher.leadership import step_down, win_election
 from crony_ops.watcher.reconcile import Reconciler
 from crony_ops.watcher.view import View
+from crony_ops.watcher.vitals import Vitals, fleet_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from crony_ops.watcher.metrics import WatcherMetrics
     from crony_ops.watcher.settings import WatcherSettings
 
 log = logging.getLogger(__name__)
@@ -46,9 +51,14 @@ RETRY = 0.5
 class WatcherDaemon:
     """One watcher. ``run`` goes on until cancelled, through every failure of etcd."""
 
-    def __init__(self, settings: WatcherSettings) -> None:
+    def __init__(self, settings: WatcherSettings, metrics: WatcherMetrics) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._keys = Keys(settings.etcd.prefix)
+        self._etcd = Etcd(settings.etcd)
+        self._mirror = Mirror(self._etcd, View.prefixes(self._keys), on_change=self._changed)
+        self._keeper: LeaseKeeper | None = None
+        self._leads_by: View | None = None
         self._wake = asyncio.Event()
         self._look = True
         self._held = False
@@ -59,10 +69,9 @@ class WatcherDaemon:
 
     async def run(self) -> None:
         """Raises NewerKeySpace or UnreadableKeySpace; nothing else ends it but a cancellation."""
-        async with Etcd(self._settings.etcd) as etcd:
+        mirror = self._mirror
+        async with self._etcd as etcd:
             await self._meet_key_space(etcd)
-            mirror = Mirror(etcd, View.prefixes(self._keys), on_change=self._changed)
-            self._mirror = mirror
             async with asyncio.TaskGroup() as group:
                 group.create_task(mirror.run())
                 await mirror.synced()
@@ -70,10 +79,22 @@ class WatcherDaemon:
                     try:
                         await self._live(etcd, mirror)
                     except* LeaseLost as lost:
-                        log.warning("registering again: %s", lost.exceptions[0])
+                        log.warning("registering again: %s", in_words(lost))
                     except* StoreError as failure:
-                        log.warning("etcd: %s", failure.exceptions[0])
+                        log.warning("etcd: %s", in_words(failure))
                         await asyncio.sleep(RETRY)
+
+    def contact(self) -> Contact:
+        return contact(
+            deadline=self._keeper.deadline if self._keeper else 0.0,
+            boottime=boottime(),
+            fresh_at=self._mirror.fresh_at,
+            monotonic=time.monotonic(),
+        )
+
+    def vitals(self) -> Vitals:
+        at, view = self.contact(), self._leads_by
+        return Vitals(at, fleet_numbers(view) if view is not None and at.lease_margin > 0 else None)
 
     async def _meet_key_space(self, etcd: Etcd) -> None:
         """Make `/crony/meta` if it is not there; refuse a key space that is newer than we are."""
@@ -100,7 +121,7 @@ class WatcherDaemon:
 
     async def _live(self, etcd: Etcd, mirror: Mirror) -> None:
         """One lease long."""
-        keeper = LeaseKeeper(etcd, self._settings.ttl)
+        keeper = self._keeper = LeaseKeeper(etcd, self._settings.ttl)
         await keeper.grant()
         me = Watcher(
             id=self._settings.id,
@@ -148,7 +169,7 @@ class WatcherDaemon:
             log.warning("deposed: another watcher leads")
             await asyncio.sleep(RETRY)
         except* StoreError as failure:
-            log.warning("etcd: %s", failure.exceptions[0])
+            log.warning("etcd: %s", in_words(failure))
             await asyncio.sleep(RETRY)
 
     async def _lead(self, etcd: Etcd, mirror: Mirror, keeper: LeaseKeeper, term: int) -> None:
@@ -159,12 +180,13 @@ class WatcherDaemon:
         settings, keys = self._settings, self._keys
         view = View(mirror, keys, cmd_auto_allocation=settings.cmd_auto_allocation)
         batcher = Batcher(etcd, guard=(create_is(keys.leader, term),))
-        reconciler = Reconciler(etcd, view, batcher, settings)
+        reconciler = Reconciler(etcd, view, batcher, settings, self._metrics)
         async with asyncio.TaskGroup() as group:
             sender = group.create_task(batcher.run())
             try:
                 while not keeper.expired():
                     clocks = judge_clocks(self._clocks.offsets(), settings.clock_tolerance)
+            self._leads_by = view
                     if clocks[LEADER] is not None:
                         log.error("stepping down: this clock is %+.1f s off", clocks[LEADER])
                         await step_down(etcd, keys, term)
@@ -175,6 +197,7 @@ class WatcherDaemon:
                 sender.cancel()
 
     async def _reconcile(self, reconciler: Reconciler, clocks: Mapping[str, float | None]) -> None:
+                self._leads_by = None
         """One look, or only at the news if nothing else has changed; then wait for a reason."""
         self._wake.clear()
         if not self._look and time.monotonic() < self._look_by:
@@ -190,12 +213,14 @@ class WatcherDaemon:
             try:
                 done = await reconciler.look(clocks)
             except TimeoutError:
+            began = time.monotonic()
                 log.warning("the mirror lags behind; looking again")
                 self._look = True
                 return
             self._held = bool(done.placement.held)
             if done.refused:
                 self._look = True
+            self._metrics.reconciled(time.monotonic() - began)
                 await asyncio.sleep(COALESCE)
                 return
             patience = 1.0 if done.waiting else self._settings.reconcile_every

@@ -5,16 +5,31 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from crony_ops.daemon import run_daemon
+from crony_ops.daemon.entry import run_daemon
+from crony_ops.daemon.exposition import expose
+from crony_ops.daemon.logs import about
 from crony_ops.watcher.daemon import WatcherDaemon
+from crony_ops.watcher.metrics import WatcherMetrics
 from crony_ops.watcher.settings import WatcherSettings
 
 
 async def _live(settings: WatcherSettings, stop: asyncio.Event) -> None:
-    async with asyncio.TaskGroup() as group:
-        daemon = group.create_task(WatcherDaemon(settings).run())
-        ended = group.create_task(stop.wait())
-        ended.add_done_callback(lambda _: daemon.cancel())
+    metrics = WatcherMetrics()
+    daemon = WatcherDaemon(settings, metrics)
+    metrics.show(daemon.vitals)
+
+    def ailments() -> list[str]:
+        return daemon.contact().ailments(settings.ttl)
+
+    with about(watcher=settings.id):
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(daemon.run()),
+                group.create_task(expose(settings.listen, metrics.registry, ailments)),
+            ]
+            await stop.wait()
+            for task in tasks:
+                task.cancel()
 
 
 def main() -> int:

@@ -12,7 +12,7 @@ from crony_ops.model.spec import Assignment, Cursor, Spec
 from crony_ops.store import Compare, Op, Txn, absent, absent_under, delete, exists, mod_is, put
 from crony_ops.store.endings import end_run
 from crony_ops.watcher.failover import is_open
-from crony_ops.watcher.order import Order
+from crony_ops.watcher.order import Move, Order
 
 if TYPE_CHECKING:
     from crony_ops.model.node import Node
@@ -220,6 +220,8 @@ class Moves:
         return Order(
             note=self._in_words(step),
             txn=step_order(
+            job=step.job_id,
+            move=self._kind(step),
                 view.keys,
                 step,
                 now=self.now,
@@ -233,6 +235,15 @@ class Moves:
         )
 
     def _in_words(self, step: Step) -> str:
+    def _kind(self, step: Step) -> Move:
+        if not step.target:
+            return Move.withdrawn
+        if step.source == step.target:
+            return Move.changed
+        if not step.source:
+            return Move.placed
+        return Move.moved if step.source in self.alive else Move.failed_over
+
         source, target = (
             self.view.node_name(uuid) if uuid else "no node" for uuid in (step.source, step.target)
         )

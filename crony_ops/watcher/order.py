@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,14 +11,27 @@ if TYPE_CHECKING:
     from crony_ops.store import Txn
 
 
+class Move(StrEnum):
+    """What an order does with a job: it gets its first node, goes to another one (off a node that
+    lives, or that is lost), is changed where it is, or is left without a node."""
+
+    placed = "placed"
+    moved = "moved"
+    failed_over = "failed_over"
+    changed = "changed"
+    withdrawn = "withdrawn"
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """A transaction that compares what it was decided on, and the alert that it creates.
 
     The leader's own fence is not in it: that guards the batch that carries it. ``note`` goes into
-    the log once the order is carried out.
+    the log once the order is carried out, with ``job``, the one that it is about.
     """
 
     txn: Txn
     alert: Alert | None = None
     note: str = ""
+    job: str = ""
+    move: Move | None = None

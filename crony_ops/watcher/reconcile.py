@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreRefused
 from crony_ops.model.cluster import JobOutcome
 from crony_ops.watcher import cursors, failover, job_health, retention
@@ -27,6 +28,7 @@ from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 if TYPE_CHECKING:
     from crony_ops.model.node import Node
     from crony_ops.store import Batcher, Entry, Etcd, Txn
+    from crony_ops.watcher.metrics import WatcherMetrics
     from crony_ops.watcher.settings import WatcherSettings
     from crony_ops.watcher.view import View
 
@@ -50,11 +52,19 @@ class Look:
 class Reconciler:
     """Carries out what follows from the view, through a batcher that is fenced by leadership."""
 
-    def __init__(self, etcd: Etcd, view: View, batcher: Batcher, settings: WatcherSettings) -> None:
+    def __init__(
+        self,
+        etcd: Etcd,
+        view: View,
+        batcher: Batcher,
+        settings: WatcherSettings,
+        metrics: WatcherMetrics,
+    ) -> None:
         self._etcd = etcd
         self._view = view
         self._batcher = batcher
         self._settings = settings
+        self._metrics = metrics
         self._complaints = Complaints()
         self._unplaced_since: dict[str, float] = {}
         self._forget_at = 0.0
@@ -67,7 +77,9 @@ class Reconciler:
         # Each line decides on what the one before it has written.
         await self._carry_out(failover.upkeep(view, alive, clocks, time.time()), look)
         await self._carry_out(self._place(alive, look), look)
+        applied = look.applied
         await self._carry_out(await self._closings(), look)
+        self._metrics.failovers_closed(look.applied - applied)
         now = time.time()
         await self._carry_out(
             chain(
@@ -158,7 +170,8 @@ class Reconciler:
         failure: BaseException | None = None
         for order, result in zip(orders, results, strict=True):
             if isinstance(result, StoreRefused):
-                log.error("etcd would not have an order: %s", result)
+                with about(job=order.job):
+                    log.error("etcd would not have an order: %s", result)
             elif isinstance(result, BaseException):
                 failure = result
             elif not result.succeeded:
@@ -166,17 +179,22 @@ class Reconciler:
             else:
                 look.applied += 1
                 written.append((order.txn, result.revision))
-                if order.note:
-                    log.info(order.note)
-                if order.alert is not None:
-                    log.warning(
-                        "alert %s: %s: %s", order.alert.id, order.alert.title, order.alert.message
-                    )
+                self._metrics.carried_out(order)
+                _tell(order)
         if failure is not None:
             raise failure
         async with asyncio.timeout(self._settings.ttl):
             for txn, revision in written:
                 await self._view.mirror.shows(txn, revision)
+
+
+def _tell(order: Order) -> None:
+    if order.note:
+        with about(job=order.job):
+            log.info(order.note)
+    if (alert := order.alert) is not None:
+        with about(job=alert.job):
+            log.warning("alert %s: %s: %s", alert.id, alert.title, alert.message)
 
 
 def _read_outcome(entry: Entry) -> JobOutcome | None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crony_ops.daemon.listen import Listen
 from crony_ops.model.job import Name
 from crony_ops.store.settings import EtcdSettings
 
@@ -22,6 +23,7 @@ class WatcherSettings(BaseModel):
     id: Name = Field(
         default_factory=lambda: f"{socket.gethostname().partition('.')[0]}-{os.getpid()}"
     )
+    listen: Annotated[Listen, Field(description="for /metrics and /healthz")] = "127.0.0.1:9108"
     ttl: Annotated[int, Field(ge=3)] = 10
     reconcile_every: Annotated[float, Field(gt=0, le=300)] = 30.0
     cmd_auto_allocation: Annotated[
