@@ -2,6 +2,14 @@
 # stays as its author wrote it: line numbers, $0, and what `ps` shows.
 unset BASH_ENV
 
+# Into the run's control group, before anything of the run begins. If that is refused, it goes
+# without: the agent then finds the group empty.
+if [[ -n ${_CRONY_GROUP_FD-} ]]; then
+    { echo 0 >&"$_CRONY_GROUP_FD"; } 2>/dev/null || true
+    exec {_CRONY_GROUP_FD}>&-
+    unset _CRONY_GROUP_FD
+fi
+
 # The environment that presets left, then the job's own, which has the last word.
 if [[ -n ${_CRONY_ENV-} ]]; then
     set -a
@@ -36,6 +44,7 @@ if [[ -n ${_CRONY_LIFE_FD-} ]]; then
         (
             trap '' TERM INT HUP
             read -r -u "$_CRONY_LIFE_FD" && exit 0
+            [[ -z ${_CRONY_KILL_FD-} ]] || { echo 1 >&"$_CRONY_KILL_FD"; } 2>/dev/null || true
             for stat in /proc/[0-9]*/stat; do
                 { read -r line <"$stat"; } 2>/dev/null || continue
                 pid=${stat//[!0-9]/}
@@ -48,4 +57,17 @@ if [[ -n ${_CRONY_LIFE_FD-} ]]; then
     )
     exec {_CRONY_LIFE_FD}<&-
     unset _CRONY_LIFE_FD
+    if [[ -n ${_CRONY_KILL_FD-} ]]; then
+        exec {_CRONY_KILL_FD}>&-
+        unset _CRONY_KILL_FD
+    fi
+fi
+
+# A folder that another user may not enter is seen only by that user.
+if [[ -n ${_CRONY_WORKDIR-} ]]; then
+    cd -- "$_CRONY_WORKDIR" 2>/dev/null || {
+        echo "user ${USER-} may not enter the workdir $_CRONY_WORKDIR" >&2
+        exit 126
+    }
+    unset OLDPWD _CRONY_WORKDIR
 fi

@@ -1,4 +1,4 @@
-"""A process of a run: how it is started, awaited and ended, with all that stands in its session.
+"""A process of a run: how it is started, awaited and ended, with all that it started itself.
 
 Waiting goes through a pidfd in the event loop's own selector. It is the same for a child and for a
 process that an earlier life of the agent had started, and the same on every Python.
@@ -12,62 +12,28 @@ import functools
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crony_ops.node.proc_table import MARK, SharedTable
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from crony_ops.node.cgroup import Cgroup
 
 PREAMBLE = Path(__file__).with_name("preamble.bash")
 """What each bash reads first, by this path: so it must be a file, and part of the wheel."""
 
 _FIRST_LOOK = 0.02
+_TABLE = SharedTable()
 
 
 @functools.cache
 def boot_id() -> str:
     """Changes with each boot of the machine: a pid means nothing beyond it."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-
-
-def running_with(pid: int, variables: Mapping[str, str]) -> bool:
-    """Whether the process lives and was started with these environment variables: so a pid that
-    was noted down can be told from another process that has it by now."""
-    try:
-        found = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return all(f"{name}={value}".encode() in found for name, value in variables.items())
-
-
-def session_leader_with(variables: Mapping[str, str]) -> int | None:
-    """The pid of the first process of a session that was started with these variables."""
-    for name in os.listdir("/proc"):  # noqa: PTH208 - iterdir() builds 1,000 paths to throw away
-        if name.isdigit() and running_with(int(name), variables):
-            fields = _stat(int(name))
-            if fields is not None and fields[3] == name:
-                return int(name)
-    return None
-
-
-def _stat(pid: int) -> list[str] | None:
-    """The fields of `/proc/<pid>/stat` from the state on (proc(5) calls that one field 3)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
-def _session(sid: int) -> list[int]:
-    """The processes of a session that still run, also those that left the leader's group
-    (as coreutils' `timeout` does)."""
-    found = []
-    for name in os.listdir("/proc"):  # noqa: PTH208 - iterdir() builds 1,000 paths to throw away
-        if name.isdigit() and (fields := _stat(int(name))) is not None:
-            state, session = fields[0], int(fields[3])
-            if session == sid and state not in "ZX":
-                found.append(int(name))
-    return found
 
 
 class Process:
@@ -77,15 +43,24 @@ class Process:
     """
 
     def __init__(
-        self, pid: int, child: subprocess.Popen[bytes] | None = None, life: int = -1
+        self,
+        pid: int,
+        child: subprocess.Popen[bytes] | None = None,
+        life: int = -1,
+        *,
+        mark: str = "",
+        group: Cgroup | None = None,
     ) -> None:
-        """``life``: the end of a pipe whose closing ends the process and its session.
+        """``life``: the end of a pipe whose closing ends the process and its session. ``mark``:
+        the value of the variable MARK that it was started with. ``group``: one that exists.
 
         Raises ProcessLookupError when there is no such process.
         """
         self.pid = pid
         self._child = child
         self._life = life
+        self._mark = mark.encode()
+        self._group = group
         self._loop = asyncio.get_running_loop()
         self._pidfd = os.pidfd_open(pid)
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -118,47 +93,54 @@ class Process:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
+            if self._group is not None:
+                self._group.remove()
 
     async def end(self, grace: float, first: signal.Signals = signal.SIGTERM) -> None:
-        """The ``first`` signal to all of the session, KILL to what is left after ``grace`` seconds.
+        """``first`` to all that belongs to it, KILL to what is left after ``grace`` seconds.
 
-        Returns when nothing of it runs any more; at once when that is so already.
+        That is its control group; without one, its session and whatever else of the run carries
+        its mark. Returns when nothing of it runs any more; at once when that is so already.
         """
+        # Its first process enters the group by itself. One that never did leaves it empty.
+        if self._group is not None and not self.ended.done() and not self._group.pids():
+            self._group = None
         self._signal_group(first)
-        strays = await asyncio.to_thread(_session, self.pid)
-        _signal(strays, first, self.pid)
+        _signal(await self._left(), first, self.pid)
         try:
-            async with asyncio.timeout(grace):
+            async with asyncio.timeout(0 if first is signal.SIGKILL else grace):
                 await asyncio.shield(self.ended)
-                await self._session_gone()
+                await self._all_gone()
         except TimeoutError:
             self.kill()
-            await self._session_gone(signal.SIGKILL)
+            await self._all_gone(signal.SIGKILL)
             await self.ended
 
-    async def _session_gone(self, number: signal.Signals | None = None) -> None:
+    async def _all_gone(self, number: signal.Signals | None = None) -> None:
         """The kernel tells nobody that a session is empty: one has to look, ever less often (a
         process in an uninterruptible wait outlives a KILL)."""
         pause = _FIRST_LOOK
-        while left := await asyncio.to_thread(_session, self.pid):
+        while left := await self._left():
             if number is not None:
                 _signal(left, number)
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
 
-    @property
-    def left_some_behind(self) -> bool:
-        """Whether its process group still has a process, itself included."""
-        try:
-            os.killpg(self.pid, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # all of them changed their user
-            return True
-        return True
+    async def left_some_behind(self) -> bool:
+        """Whether anything that belongs to it still runs, itself included."""
+        return bool(await self._left())
+
+    async def _left(self) -> list[int]:
+        if self._group is not None:
+            return self._group.pids()
+        asked = time.monotonic()
+        table = await asyncio.to_thread(_TABLE.read, asked)
+        return table.of(self.pid, self._mark)
 
     def kill(self) -> None:
         self._signal_group(signal.SIGKILL)
+        if self._group is not None:
+            self._group.kill()
 
     def _signal_group(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -178,14 +160,17 @@ def spawn(
     cwd: str,
     env: Mapping[str, str],
     output: int,
+    umask: int = -1,
     journal: Path | None = None,
     dies_with_agent: bool = False,
+    group: Cgroup | None = None,
 ) -> Process:
     """Starts a bash in a session of its own, both its outputs into the descriptor ``output``.
 
     To the ``journal`` it appends its exit status at its end (run_folder.Left). One that
     ``dies_with_agent`` is killed with its whole session when this process ends, however it ends,
-    or closes the returned Process. Both are the work of the preamble that bash reads first.
+    or closes the returned Process. It enters the ``group``, which exists. All three are the work
+    of the preamble that bash reads first. ``umask`` is -1 for the agent's.
 
     Raises OSError as exec and chdir do. Only arguments that let `subprocess` spawn by vfork are
     used: a plain fork of a process that has gRPC loaded crashes its child now and then.
@@ -205,10 +190,21 @@ def spawn(
             opened.callback(os.close, descriptor)
             passed.append(descriptor)
             env["_CRONY_JOURNAL_FD"] = str(descriptor)
+        if group is not None:
+            files = {"_CRONY_GROUP_FD": "cgroup.procs"}
+            if dies_with_agent:
+                files["_CRONY_KILL_FD"] = "cgroup.kill"
+            for variable, name in files.items():
+                with contextlib.suppress(OSError):  # it goes without; no kill before Linux 5.14
+                    descriptor = group.open(name)
+                    opened.callback(os.close, descriptor)
+                    passed.append(descriptor)
+                    env[variable] = str(descriptor)
         child = subprocess.Popen(
             argv,
             cwd=cwd,
             env=env,
+            umask=umask,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -216,7 +212,7 @@ def spawn(
             pass_fds=passed,
         )
         try:
-            process = Process(child.pid, child, life)
+            process = Process(child.pid, child, life, mark=env.get(MARK, ""), group=group)
         except OSError:  # no descriptor left: nobody could follow it
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)

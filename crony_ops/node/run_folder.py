@@ -9,6 +9,9 @@ write to one). A power failure ends the runs as well, so nothing is synced to th
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,7 +119,11 @@ def record_end(files: RunFiles, ended: Ended) -> None:
 def _append(path: Path, line: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(descriptor, line + b"\n")
+        size = os.fstat(descriptor).st_size
+        if os.write(descriptor, line + b"\n") <= len(line):
+            # A disk that is full takes a part. The next line must not begin behind it.
+            os.ftruncate(descriptor, size)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     finally:
         os.close(descriptor)
 
@@ -186,24 +193,35 @@ def last_line(output: str) -> str:
 
 class RunFolder:
     """`<root>/<job_id>/<run_id>.log` and `.json`, the run's journal. ``keep``: how many logs of a
-    job stay."""
+    job stay. ``busy`` is set while there is a log that may grow, or one whose run has just ended.
+    """
 
     def __init__(self, root: Path, keep: int) -> None:
-        self._root = root
+        self.root = root
+        self.busy = asyncio.Event()
         self._keep = keep
+        self._under_way: dict[tuple[str, str], RunFiles] = {}
+        self._over: list[RunFiles] = []
 
     def files(self, job_id: str, run_id: str) -> RunFiles:
-        """Where a run's files stand. Makes the job's folder, readable for the agent alone."""
-        folder = self._root / job_id
+        """Where the files of a run that begins or goes on stand, until it is forgotten. Makes the
+        job's folder, readable for the agent alone."""
+        folder = self.root / job_id
         if not folder.is_dir():
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return self._files(job_id, run_id)
+        files = self._under_way[job_id, run_id] = self._files(job_id, run_id)
+        self.busy.set()
+        return files
 
     def _files(self, job_id: str, run_id: str) -> RunFiles:
         return RunFiles(
-            log=self._root / job_id / f"{run_id}.log",
-            journal=self._root / job_id / f"{run_id}.json",
+            log=self.root / job_id / f"{run_id}.log",
+            journal=self.root / job_id / f"{run_id}.json",
         )
+
+    def log(self, job_id: str, run_id: str) -> Path:
+        """Where a run's log stands, or would."""
+        return self._files(job_id, run_id).log
 
     def unfinished(self) -> list[RunMeta]:
         """The runs that were begun and not yet forgotten, oldest first.
@@ -211,7 +229,7 @@ class RunFolder:
         A journal that can't be read tells of a run that never started: it is taken away.
         """
         found = []
-        for path in self._root.glob("*/*.json"):
+        for path in self.root.glob("*/*.json"):
             journal = read_journal(self._files(path.parent.name, path.stem))
             if journal is None:
                 path.unlink(missing_ok=True)
@@ -221,11 +239,29 @@ class RunFolder:
 
     def forget(self, job_id: str, run_id: str) -> None:
         """The run's end is told: its log alone stays."""
+        if (files := self._under_way.pop((job_id, run_id), None)) is not None:
+            self._over.append(files)
         self._files(job_id, run_id).journal.unlink(missing_ok=True)
+
+    def hand_over(self) -> tuple[list[RunFiles], list[RunFiles]]:
+        """What is under way, and what was forgotten since the last call. Not busy if neither."""
+        under_way, over = list(self._under_way.values()), self._over
+        self._over = []
+        if not under_way and not over:
+            self.busy.clear()
+        return under_way, over
 
     def trim(self, job_id: str) -> None:
         """Takes a job's older logs away, but never that of a run that is not yet forgotten."""
-        logs = sorted((self._root / job_id).glob("*.log"))
+        logs = sorted((self.root / job_id).glob("*.log"))
         for log in logs[: -self._keep]:
             if not self._files(job_id, log.stem).journal.exists():
                 log.unlink(missing_ok=True)
+
+    def remove_empty(self, folders: list[Path]) -> None:
+        """Those of jobs that have no log any more, and no run that is about to make one."""
+        busy = {job_id for job_id, _ in self._under_way}
+        for folder in folders:
+            if folder.name not in busy:
+                with contextlib.suppress(OSError):  # not empty any more
+                    folder.rmdir()

@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import shell
-from crony_ops.node.process import Process, boot_id, running_with, session_leader_with, spawn
+from crony_ops.node.cgroup import Cgroup
+from crony_ops.node.forbidden_output import forbidden
+from crony_ops.node.proc_table import read_table, running_with, session_leader_with
+from crony_ops.node.process import Process, boot_id, spawn
 from crony_ops.node.run_folder import (
     Ended,
     Started,
@@ -23,6 +26,7 @@ from crony_ops.node.run_folder import (
     read_tail,
     record_start,
 )
+from crony_ops.node.shell import CannotStart
 
 if TYPE_CHECKING:
     from crony_ops.node.run_folder import Journal, RunContext, RunFiles, RunMeta
@@ -30,6 +34,8 @@ if TYPE_CHECKING:
 
 _REASON_LINE = 200
 _SIGNALS = {int(number) for number in signal.valid_signals()}
+_IN_WORDS = {126: "exit 126, could not be executed", 127: "exit 127, not found"}
+"""What these mean to every shell."""
 
 
 def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAttempt:
@@ -37,8 +43,8 @@ def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAtt
     job, context = meta.job, meta.context
     assert job.shell is not None
     presets = [path.read_text("utf-8") for path in context.preset_env]
-    env = shell.environment(job, context, number, os.environ, presets)
-    wrapped = not context.dies_with_agent and shell.hides_its_end(job.shell)
+    env = shell.environment(job, context, files, number, os.environ, presets)
+    wrapped = not context.dies_with_agent and shell.hides_its_end(job)
     argv = shell.command_line(job, files, number, wrapped=wrapped)
     if number == 1:
         begin_journal(files, meta)
@@ -52,18 +58,49 @@ def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAtt
         )
         # Noted before it begins: an agent that dies right after this finds it without its pid.
         record_start(files, started)
-        process = spawn(
-            argv,
-            cwd=job.workdir or "/",
-            env=env,
-            output=log,
-            journal=None if wrapped or context.dies_with_agent else files.journal,
-            dies_with_agent=context.dies_with_agent,
-        )
+        process = _spawn(meta, files, argv, env, log, number, wrapped=wrapped)
     started = started.model_copy(update={"pid": process.pid})
     with contextlib.suppress(OSError):  # a full disk: it runs, and can't be adopted
         record_start(files, started)
     return ShellAttempt(meta, files, started, process)
+
+
+def _spawn(
+    meta: RunMeta,
+    files: RunFiles,
+    argv: list[str],
+    env: dict[str, str],
+    log: int,
+    number: int,
+    *,
+    wrapped: bool,
+) -> Process:
+    """Raises CannotStart or OSError."""
+    job, context = meta.job, meta.context
+    # The folder of another user's run is entered by that user.
+    cwd = "/" if shell.WORKDIR in env else job.workdir or "/"
+    group = Cgroup.of(context, files, number)
+    if group is not None and not group.make():
+        group = None
+    try:
+        return spawn(
+            argv,
+            cwd=cwd,
+            env=env,
+            output=log,
+            umask=-1 if job.umask is None else int(job.umask, 8),
+            journal=None if wrapped or context.dies_with_agent else files.journal,
+            dies_with_agent=context.dies_with_agent,
+            group=group,
+        )
+    except OSError as error:
+        if group is not None:
+            group.remove()
+        if error.filename != cwd:
+            raise
+        if isinstance(error, FileNotFoundError):
+            raise CannotStart(f"the workdir {cwd} does not exist") from None
+        raise CannotStart(f"the workdir {cwd} can't be entered: {error.strerror}") from None
 
 
 def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt | None:
@@ -74,16 +111,30 @@ def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt |
     meta = journal.meta
     process = None
     if meta.job.shell is not None and meta.boot_id == boot_id():
-        process = _still_running(started, meta.context)
+        process = _still_running(started, meta.context, files)
     if meta.context.dies_with_agent or (process is None and journal.left is None):
         if process is not None:
             process.kill()
             process.close()
+        if meta.job.shell is not None:
+            _kill_what_is_left(meta.context, files, started.attempt)
         return None
+    if process is None and (group := Cgroup.of(meta.context, files, started.attempt)) is not None:
+        group.remove()
     return ShellAttempt(meta, files, started, process)
 
 
-def _still_running(started: Started, context: RunContext) -> Process | None:
+def _kill_what_is_left(context: RunContext, files: RunFiles, attempt: int) -> None:
+    """Of an attempt whose first process is gone or was just killed."""
+    if (group := Cgroup.of(context, files, attempt)) is not None:
+        group.kill()
+        group.remove()
+    for pid in read_table().marked.get(str(files.log).encode(), ()):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _still_running(started: Started, context: RunContext, files: RunFiles) -> Process | None:
     """The attempt's process, if that very process still lives."""
     marks = {
         "CRONY_JOB": context.job_id,
@@ -94,7 +145,8 @@ def _still_running(started: Started, context: RunContext) -> Process | None:
     if pid is None:
         return None
     try:
-        process = Process(pid)
+        group = Cgroup.of(context, files, started.attempt)
+        process = Process(pid, mark=str(files.log), group=group)
     except ProcessLookupError:
         return None
     # Only now, while the pidfd holds it: the pid can't pass to another process in between.
@@ -120,7 +172,7 @@ class ShellAttempt:
         """To its end, which comes by itself, by the job's timeout or by the order to stop."""
         process = self.process
         if process is None:
-            return self._end(None)
+            return await self._end(None)
         try:
             return await self._follow(process, stop)
         finally:
@@ -131,15 +183,15 @@ class ShellAttempt:
         limit = None if timeout is None else self._started.monotonic + timeout - time.monotonic()
         await stop.within(limit, asyncio.shield(process.ended))
         if process.ended.done():
-            ended = self._end(process.exit_status)
-            if ended.state is not RunState.succeeded and process.left_some_behind:
+            ended = await self._end(process.exit_status)
+            if ended.state is not RunState.succeeded and await process.left_some_behind():
                 await process.end(self._kill_grace)
             return ended
         state, reason = stop.or_timed_out(timeout)
         await process.end(self._kill_grace, stop.first)
         return self._ended(state, reason, time.time(), self._output(state))
 
-    def _end(self, status: int | None) -> Ended:
+    async def _end(self, status: int | None) -> Ended:
         """``status`` is None for an adopted process: then what it left in the journal counts."""
         ended_at = time.time()
         if status is None and (journal := read_journal(self._files)) and journal.left:
@@ -148,17 +200,27 @@ class ShellAttempt:
         if status is None:
             state, reason = RunState.lost, "it ended unseen while its agent was restarted"
         elif status in self._job.success.exit_codes:
-            state, reason = RunState.succeeded, ""
+            state, reason = RunState.succeeded, await self._forbidden()
+            if reason:
+                state = RunState.failed
         elif status - 128 in _SIGNALS:
             signalled = status - 128
             state, reason = RunState.failed, f"ended by {signal.Signals(signalled).name}"
         else:
-            state, reason = RunState.failed, f"exit {status}"
+            state, reason = RunState.failed, _IN_WORDS.get(status, f"exit {status}")
         output = self._output(state)
-        if state is RunState.failed and (said := last_line(output)):
+        succeeded = status in self._job.success.exit_codes
+        if state is RunState.failed and not succeeded and (said := last_line(output)):
             reason = f"{reason}: {said[:_REASON_LINE]}"
         exit_code = None if signalled else status
         return self._ended(state, reason, ended_at, output, exit_code, signalled)
+
+    async def _forbidden(self) -> str:
+        """Why a run that ended well has failed after all; empty if it has not."""
+        pattern = self._job.success.forbid_output
+        if pattern is None:
+            return ""
+        return await forbidden(self._files.log, self._started.offset, pattern)
 
     def _output(self, state: RunState) -> str:
         return read_tail(self._files.log, self._started.offset, output_limit(state))

@@ -150,7 +150,7 @@ async def test_an_end_by_signal_is_told_as_one(folder: RunFolder, dies_with_agen
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"workdir": "/no/such/place"}, "No such file or directory: /no/such/place"),
+        ({"workdir": "/no/such/place"}, "the workdir /no/such/place does not exist"),
         ({"user": "no-such-user"}, "no user no-such-user"),
         ({"env": {"A": "nul\0"}}, "null byte"),
         ({"env": {"A": "x" * 200_000}}, "too long"),

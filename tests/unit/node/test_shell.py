@@ -30,7 +30,7 @@ def job(**fields: object) -> Job:
 
 def test_a_run_gets_nothing_of_the_agents_secrets() -> None:
     agent = {"PATH": "/bin", "HOME": "/root", "LANG": "C", "ETCD_PASSWORD": "secret"}
-    env = shell.environment(job(env={"PGHOST": "job"}), CONTEXT, 2, agent, [])
+    env = shell.environment(job(env={"PGHOST": "job"}), CONTEXT, FILES, 2, agent, [])
     assert env == {
         "PATH": "/bin",
         "HOME": "/root",
@@ -44,17 +44,18 @@ def test_a_run_gets_nothing_of_the_agents_secrets() -> None:
         "CRONY_ATTEMPT": "2",
         "CRONY_NODE": "web-1",
         "CRONY_EPOCH": "7",
+        "CRONY_LOG": "/runs/j/r.log",
     }
 
 
 def test_the_jobs_environment_has_the_last_word_over_a_presets() -> None:
-    env = shell.environment(job(env={"A": "it's $HOME"}), CONTEXT, 1, {}, ["A=1\nB=2"])
+    env = shell.environment(job(env={"A": "it's $HOME"}), CONTEXT, FILES, 1, {}, ["A=1\nB=2"])
     assert env["_CRONY_ENV"] == "A=1\nB=2\nA='it'\"'\"'s $HOME'"
 
 
 def test_a_first_tick_has_no_previous_one() -> None:
     context = CONTEXT.model_copy(update={"previous_tick": None})
-    assert "CRONY_PREVIOUS_TICK" not in shell.environment(job(), context, 1, {}, [])
+    assert "CRONY_PREVIOUS_TICK" not in shell.environment(job(), context, FILES, 1, {}, [])
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_a_first_tick_has_no_previous_one() -> None:
     ],
 )
 def test_a_command_that_may_hide_its_end_is_recognised(command: str, hides: bool) -> None:
-    assert shell.hides_its_end(command) is hides
+    assert shell.hides_its_end(job(shell=command)) is hides
 
 
 def test_an_unknown_user_is_said_in_words() -> None:
