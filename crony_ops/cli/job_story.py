@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from crony_ops.cli.job_rows import JobRow, job_rows
 from crony_ops.cli.lookup import unknown
+from crony_ops.model.hiding import shown_job
 from crony_ops.model.run import GapRecord, OpenRun, QueuedRun, RunRecord, read_run
 from crony_ops.model.spec import Assignment, Cursor, Spec
 
@@ -54,10 +55,11 @@ class JobStory:
     runs: tuple[RunRecord | GapRecord, ...]
 
     def document(self) -> dict[str, Any]:
-        """JSON data. The records are as in etcd, with every field spelled out."""
+        """JSON data. The records are as in etcd, with every field spelled out; in the spec, what
+        sounds secret is hidden."""
         return {
             **asdict(self.row),
-            "spec": self.spec.model_dump(mode="json"),
+            "spec": self._shown_spec(),
             "holders": [
                 {
                     "node": holder.node,
@@ -78,6 +80,10 @@ class JobStory:
             "health": self.health.model_dump(mode="json") if self.health else None,
             "runs": [record.model_dump(mode="json") for record in self.runs],
         }
+
+    def _shown_spec(self) -> dict[str, Any]:
+        spec = self.spec.model_dump(mode="json")
+        return {**spec, "job": shown_job(spec["job"])}
 
 
 async def read_story(

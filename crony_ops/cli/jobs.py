@@ -20,6 +20,7 @@ from crony_ops.cli.job_standing import State, standings
 from crony_ops.cli.job_story import Holder, JobStory, read_story
 from crony_ops.cli.last_runs import read_last_runs
 from crony_ops.cli.output import Output, OutputOption, show, span, table
+from crony_ops.model.hiding import shown_url
 from crony_ops.model.run import RunRecord
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
@@ -128,7 +129,7 @@ def _print_story(console: Console, story: JobStory, now: float) -> None:
             "state",
             Text(row.state, _STATE_STYLES[row.state]) + (f"  {row.reason}" * bool(row.reason)),
         ),
-        ("runs", job.shell or (f"{job.http.method} {job.http.url}" if job.http else "")),
+        ("runs", job.shell or (f"{job.http.method} {shown_url(job.http.url)}" if job.http else "")),
         ("when", f"{job.schedule}  {job.timezone}" + f"  splay {job.splay} s" * bool(job.splay)),
         ("next", f"{_when(row.next.at, zone)}, in {span(row.next.at - now)}" if row.next else "-"),
         ("written", f"{row.file}:{row.line} {story.spec.source.commit[:7]}"),

@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from crony_ops.model.duration import Duration
+from crony_ops.model.reference import WithSecrets, sound_references
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 JobId = Annotated[
@@ -75,10 +76,12 @@ class HttpAction(_Part):
     them."""
 
     method: Annotated[str, StringConstraints(to_upper=True, pattern=r"^[A-Za-z]+$")] = "GET"
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[^\s]+$")]
-    query: Annotated[dict[str, str], Field(description="added to the URL, encoded")] = {}
-    headers: dict[str, str] = {}
-    body: str | None = None
+    url: Annotated[
+        str, StringConstraints(pattern=r"^https?://[^\s]+$"), AfterValidator(sound_references)
+    ]
+    query: Annotated[dict[str, WithSecrets], Field(description="added to the URL, encoded")] = {}
+    headers: dict[str, WithSecrets] = {}
+    body: WithSecrets | None = None
     expect: Annotated[
         tuple[Annotated[int, Field(ge=100, le=599)], ...],
         Field(description="statuses that count as success; none named means any 2xx"),
@@ -229,7 +232,7 @@ class Job(_Part):
     presets: tuple[Name, ...] = ()
     user: UserName | None = None
     workdir: AbsolutePath | None = None
-    env: dict[EnvName, str] = {}
+    env: dict[EnvName, WithSecrets] = {}
     umask: Annotated[str, StringConstraints(pattern=r"^[0-7]{3,4}$")] | None = None
     nice: Annotated[int, Field(ge=-20, le=19)] = 0
     timeout: Annotated[

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from crony_ops.catalog.job_yaml import DURATIONS
 from crony_ops.model.duration import format_duration
+from crony_ops.model.hiding import shown_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crony_ops.model.spec import Spec
-
-DURATIONS = frozenset(
-    {
-        "timeout",
-        "http.connect_timeout",
-        "splay",
-        "retries.delay",
-        "retries.max_delay",
-        "retries.jitter",
-        "misfire.grace",
-        "notify.remind",
-    }
-)
-HIDDEN = "(hidden)"
-_SECRET = re.compile(
-    "password|passwd|secret|token|credential|authorization|cookie|key", re.IGNORECASE
-)
-
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
@@ -41,8 +24,8 @@ class FieldChange:
 
 
 def changed_fields(old: Spec, new: Spec) -> tuple[FieldChange, ...]:
-    """Every field by its dotted path. The values of variables and headers that sound secret are
-    hidden: plans end up in logs and in comments, where more people read than in the files."""
+    """Every field by its dotted path. What sounds secret is hidden: plans end up in logs and in
+    comments, where more people read than in the files."""
     before, after = dict(_leaves(old)), dict(_leaves(new))
     return tuple(
         _change(path, before.get(path), after.get(path))
@@ -68,10 +51,7 @@ def _flat(path: str, values: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _change(path: str, old: Any, new: Any) -> FieldChange:
     if path in DURATIONS:
         return FieldChange(path, _written(old), _written(new))
-    section, _, name = path.rpartition(".")
-    if section in ("env", "http.headers") and _SECRET.search(name):
-        return FieldChange(path, *(None if v is None else HIDDEN for v in (old, new)))
-    return FieldChange(path, old, new)
+    return FieldChange(path, shown_field(path, old), shown_field(path, new))
 
 
 def _written(seconds: int | None) -> str | None:
