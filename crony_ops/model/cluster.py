@@ -33,10 +33,12 @@ class Watcher(Record):
 
 
 class Leader(Record):
-    """`/crony/leader`: who leads, since when (unix seconds)."""
+    """`/crony/leader`: who leads, since when (unix seconds), and whether it was told that shell
+    jobs without presets may move."""
 
     id: str
     since: float
+    cmd_auto_allocation: bool = False
 
 
 class Rebalance(Record):

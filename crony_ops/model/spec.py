@@ -49,6 +49,8 @@ class Assignment(Record):
     """`/crony/job/<node_uuid>/<job_id>`: a job as assigned, the whole of it.
 
     The key's mod revision is the run's ``CRONY_EPOCH``: it grows with every move and edit.
+    ``stands_in_for`` is the uuid of a node that the job left only because its presets were not
+    ready there: it goes back when they are.
     """
 
     job: Job
@@ -57,6 +59,7 @@ class Assignment(Record):
     spec_revision: int
     assigned_at: float = 0.0
     moved_from: str = ""
+    stands_in_for: str = ""
 
 
 class Cursor(Record):

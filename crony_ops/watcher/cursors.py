@@ -1,4 +1,5 @@
-"""Cursors that the leader has to set: missing ones, and those of a pause whose time is over."""
+"""Cursors that the leader has to set or take away: missing ones, those of a pause whose time is
+over, and those of nodes that nobody remembers."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from crony_ops.model.spec import Cursor
-from crony_ops.store import Op, Txn, delete, mod_is, put
+from crony_ops.store import Op, Txn, absent, delete, mod_is, put
 from crony_ops.watcher.moves import tick_of
 from crony_ops.watcher.order import Order
 
@@ -56,6 +57,21 @@ def missing(view: View, assigned: Mapping[str, Mapping[str, int]], now: float) -
             if given is not None and view.cursors.get(tail) is None:
                 found = view.cursors.entry(tail)
                 yield Order(start_cursor(given, view.keys.cursor(job_id, at), found, now))
+
+
+def of_forgotten_nodes(view: View, assigned: Mapping[str, Mapping[str, int]]) -> Iterable[Order]:
+    """Jobs on every node have a cursor for each; it goes once the node has been forgotten and its
+    assignment is gone. If the node ever comes back, it starts from then."""
+    keys, prefix = view.keys, view.keys.cursors
+    for key, entry in view.mirror.prefix(prefix).items():
+        job_id, _, node = key[len(prefix) :].partition("/")
+        if not node or node in assigned.get(job_id, {}):
+            continue
+        if view.is_alive(node) or view.rosters.entry(node) is not None:
+            continue
+        unknown = (absent(keys.node(node)), absent(keys.roster(node)))
+        still_so = mod_is(key, entry.mod_revision)
+        yield Order(Txn((*unknown, absent(keys.job(node, job_id)), still_so), (delete(key),)))
 
 
 def ended_pauses(

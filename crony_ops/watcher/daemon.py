@@ -14,7 +14,7 @@ from crony_ops import __version__
 from crony_ops.daemon.contact import Contact, contact
 from crony_ops.daemon.logs import in_words
 from crony_ops.errors import GuardFailed, LeaseLost, NewerKeySpace, StoreError, UnreadableKeySpace
-from crony_ops.model.cluster import KEY_SPACE_VERSION, Meta, Watcher
+from crony_ops.model.cluster import KEY_SPACE_VERSION, Leader, Meta, Watcher
 from crony_ops.model.node import Node
 from crony_ops.store import (
     Batcher,
@@ -149,9 +149,12 @@ class WatcherDaemon:
             etcd,
             mirror,
             self._keys,
-            me=self._settings.id,
+            claim=Leader(
+                id=self._settings.id,
+                since=time.time(),
+                cmd_auto_allocation=self._settings.cmd_auto_allocation,
+            ),
             lease=keeper.lease,
-            now=time.time(),
         )
         if term is None:
             try:
@@ -183,10 +186,10 @@ class WatcherDaemon:
         reconciler = Reconciler(etcd, view, batcher, settings, self._metrics)
         async with asyncio.TaskGroup() as group:
             sender = group.create_task(batcher.run())
+            self._leads_by = view
             try:
                 while not keeper.expired():
                     clocks = judge_clocks(self._clocks.offsets(), settings.clock_tolerance)
-            self._leads_by = view
                     if clocks[LEADER] is not None:
                         log.error("stepping down: this clock is %+.1f s off", clocks[LEADER])
                         await step_down(etcd, keys, term)
@@ -194,10 +197,10 @@ class WatcherDaemon:
                         return
                     await self._reconcile(reconciler, clocks)
             finally:
+                self._leads_by = None
                 sender.cancel()
 
     async def _reconcile(self, reconciler: Reconciler, clocks: Mapping[str, float | None]) -> None:
-                self._leads_by = None
         """One look, or only at the news if nothing else has changed; then wait for a reason."""
         self._wake.clear()
         if not self._look and time.monotonic() < self._look_by:
@@ -210,17 +213,17 @@ class WatcherDaemon:
         else:
             self._look = False
             self._held = True  # a run that ends during the look may be what it finds holding a job
+            began = time.monotonic()
             try:
                 done = await reconciler.look(clocks)
             except TimeoutError:
-            began = time.monotonic()
                 log.warning("the mirror lags behind; looking again")
                 self._look = True
                 return
+            self._metrics.reconciled(time.monotonic() - began)
             self._held = bool(done.placement.held)
             if done.refused:
                 self._look = True
-            self._metrics.reconciled(time.monotonic() - began)
                 await asyncio.sleep(COALESCE)
                 return
             patience = 1.0 if done.waiting else self._settings.reconcile_every

@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import OutcomeUnknown
-from crony_ops.model.cluster import Leader
 from crony_ops.store import Txn, absent, create_is, delete, put
 
 if TYPE_CHECKING:
+    from crony_ops.model.cluster import Leader
     from crony_ops.store import Etcd, Mirror
     from crony_ops.store.keys import Keys
 
 
 async def win_election(
-    etcd: Etcd, mirror: Mirror, keys: Keys, *, me: str, lease: int, now: float
+    etcd: Etcd, mirror: Mirror, keys: Keys, *, claim: Leader, lease: int
 ) -> int | None:
     """Try once, if nobody leads: the term (a create revision) if we lead now, else None.
 
@@ -27,10 +27,9 @@ async def win_election(
     standing = mirror.get(keys.leader)
     if standing is not None:
         return standing.create_revision if standing.lease == lease else None
-    claim = Leader(id=me, since=now).to_json()
     try:
         result = await etcd.txn(
-            Txn((absent(keys.leader),), (put(keys.leader, claim, lease=lease),))
+            Txn((absent(keys.leader),), (put(keys.leader, claim.to_json(), lease=lease),))
         )
     except OutcomeUnknown:
         entry = await etcd.get(keys.leader)

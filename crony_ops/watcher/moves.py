@@ -82,6 +82,7 @@ def step_order(
             spec_revision=spec.mod_revision,
             assigned_at=now,
             moved_from=step.source if step.source != step.target else "",
+            stands_in_for=step.stands_in_for,
         )
         then.append(put(keys.job(step.target, job_id), assignment.to_json()))
         cursor_key = keys.cursor(job_id, step.target if wanted.job.run_on.every else "")
@@ -150,7 +151,7 @@ def loss_order(
         when += ended.when
         then += [op for op in ended.then if isinstance(op, Op)]
     if loss.failover_is_open and loss.incarnation is not None:
-        noted = JobOutcome(job_id=job_id, outcome=outcome, to=target, lost_runs=len(runs))
+        noted = JobOutcome(job_id=job_id, outcome=outcome, to=target, lost_runs=len(loss.runs))
         then.append(put(keys.failover_job(node, loss.incarnation, job_id), noted.to_json()))
     return when, then
 
@@ -219,9 +220,9 @@ class Moves:
         leaves_dead = step.source not in self.alive and step.source != step.target
         return Order(
             note=self._in_words(step),
-            txn=step_order(
             job=step.job_id,
             move=self._kind(step),
+            txn=step_order(
                 view.keys,
                 step,
                 now=self.now,
@@ -234,7 +235,6 @@ class Moves:
             ),
         )
 
-    def _in_words(self, step: Step) -> str:
     def _kind(self, step: Step) -> Move:
         if not step.target:
             return Move.withdrawn
@@ -244,6 +244,7 @@ class Moves:
             return Move.placed
         return Move.moved if step.source in self.alive else Move.failed_over
 
+    def _in_words(self, step: Step) -> str:
         source, target = (
             self.view.node_name(uuid) if uuid else "no node" for uuid in (step.source, step.target)
         )

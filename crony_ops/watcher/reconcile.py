@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreRefused
 from crony_ops.model.cluster import JobOutcome
-from crony_ops.watcher import cursors, failover, job_health, retention
+from crony_ops.watcher import cursors, failover, job_health, rebalance, retention
+from crony_ops.watcher.balance import balance
 from crony_ops.watcher.complaints import Complaints
-from crony_ops.watcher.eligibility import Fleet
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
 from crony_ops.watcher.placement import Placement, place
@@ -76,17 +76,18 @@ class Reconciler:
         alive = view.alive()
         # Each line decides on what the one before it has written.
         await self._carry_out(failover.upkeep(view, alive, clocks, time.time()), look)
-        await self._carry_out(self._place(alive, look), look)
+        await self._carry_out(await self._place(alive, look), look)
         applied = look.applied
         await self._carry_out(await self._closings(), look)
         self._metrics.failovers_closed(look.applied - applied)
-        now = time.time()
+        now, assigned = time.time(), view.assigned()
         await self._carry_out(
             chain(
                 job_health.digest(view),
                 self._complaints.orders(view, now),
                 retention.trims(view, self._settings),
-                cursors.ended_pauses(view, view.assigned(), now),
+                cursors.ended_pauses(view, assigned, now),
+                cursors.of_forgotten_nodes(view, assigned),
             ),
             look,
         )
@@ -98,20 +99,22 @@ class Reconciler:
         """Take in the news, and look at nothing else. Raises as ``look``."""
         await self._carry_out(job_health.digest(self._view), Look(Placement()))
 
-    def _place(self, alive: Mapping[str, Node | None], look: Look) -> Iterable[Order]:
+    async def _place(self, alive: Mapping[str, Node | None], look: Look) -> Iterable[Order]:
         view, now = self._view, time.time()
-        cordons = {uuid: seen.value for uuid, seen in view.cordons.items()}
-        rosters = {uuid: seen.value for uuid, seen in view.rosters.items()}
-        fleet = Fleet(
-            alive=alive,
-            known={uuid: roster.node for uuid, roster in rosters.items()},
-            cordoned=frozenset(view.cordoned()),
-            evicting=frozenset(uuid for uuid, cordon in cordons.items() if cordon.evict),
-            skewed=frozenset(u for u, r in rosters.items() if r.clock_offset is not None),
-        )
+        fleet, busy = view.fleet(), view.busy()
         open_runs, assigned = view.open_runs(), view.assigned()
         wants = [seen.value for _, seen in view.wants.items()]
-        look.placement = place(wants, assigned, fleet, view.busy())
+        look.placement = place(wants, assigned, fleet, busy, view.away())
+        ended: Iterable[Order] = ()
+        wish = view.rebalances.get("")
+        if wish is not None and not look.placement.steps:
+            # What must be goes first, and then this is looked at anew. Off the loop: it takes
+            # seconds for the largest of fleets, and the lease has to be kept meanwhile.
+            steps = await asyncio.to_thread(balance, wants, assigned, fleet, busy, view.resting())
+            ended = rebalance.ending(view.keys, wish, steps, now)
+            decided_on = {want.job_id: want.revision for want in wants}
+            unchanged = (s for s in steps if view.revision_of(s.job_id) == decided_on[s.job_id])
+            rebalance.join(look.placement, unchanged, busy)
         overdue = self._overdue(look.placement)
         look.waiting = len(overdue) < len(look.placement.unplaced)
         moves = Moves(view, alive, open_runs, self._settings.fence_delay, now)
@@ -119,6 +122,7 @@ class Reconciler:
             moves.orders(look.placement),
             job_health.placed_or_not(view, overdue, look.placement.unplaced, now),
             cursors.missing(view, assigned, now),
+            ended,
         )
 
     def _overdue(self, placement: Placement) -> dict[str, str]:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from crony_ops.model.cluster import Failover, Health, JobOutcome
+from crony_ops.model.cluster import Failover, Health, JobOutcome, Rebalance
 from crony_ops.model.node import Cordon, Node, Pause, Roster
 from crony_ops.model.record import Record
 from crony_ops.model.run import News, OpenRun
 from crony_ops.model.spec import Cursor, Spec
-from crony_ops.watcher.eligibility import Want
+from crony_ops.watcher.eligibility import Fleet, Want
 
 if TYPE_CHECKING:
     from crony_ops.store import Entry, Mirror
@@ -82,10 +82,11 @@ class Decoded(Generic[T]):
         return seen
 
 
-class _GivenRevision(Record):
+class Given(Record):
     """All that placement has to know of an assignment."""
 
     spec_revision: int
+    stands_in_for: str = ""
 
 
 class View:
@@ -108,7 +109,7 @@ class View:
 
         self.nodes = decoded(keys.nodes, _node)
         self.wants = decoded(keys.specs, want)
-        self.given = decoded(keys.jobs, lambda _, e: _given_revision(e))
+        self.given = decoded(keys.jobs, lambda _, e: _given(e))
         self.cursors = decoded(keys.cursors, lambda _, e: Cursor.from_json(e.value))
         self.opens = decoded(keys.opens, _open_run)
         self.cordons = decoded(keys.cordons, lambda _, e: Cordon.from_json(e.value))
@@ -117,6 +118,7 @@ class View:
         self.failovers = decoded(keys.failovers, _failover_or_outcome)
         self.healths = decoded(keys.healths, lambda _, e: Health.from_json(e.value))
         self.news = decoded(keys.all_news, lambda _, e: News.from_json(e.value))
+        self.rebalances = decoded(keys.rebalance, lambda _, e: Rebalance.from_json(e.value))
 
     @staticmethod
     def prefixes(keys: Keys) -> tuple[str, ...]:
@@ -134,6 +136,7 @@ class View:
             keys.healths,
             keys.all_news,
             keys.alerts,
+            keys.rebalance,
             keys.leader,
         )
 
@@ -165,8 +168,40 @@ class View:
         assigned: dict[str, dict[str, int]] = {}
         for tail, seen in self.given.items():
             node, _, job_id = tail.partition("/")
-            assigned.setdefault(job_id, {})[node] = seen.value
+            assigned.setdefault(job_id, {})[node] = seen.value.spec_revision
         return assigned
+
+    def away(self) -> dict[str, str]:
+        """Job id -> the node that the job's own stands in for."""
+        return {
+            tail.partition("/")[2]: seen.value.stands_in_for
+            for tail, seen in self.given.items()
+            if seen.value.stands_in_for
+        }
+
+    def revision_of(self, job_id: str) -> int:
+        """Of the wanted job's spec; 0 if nobody wants it."""
+        entry = self.wants.entry(job_id)
+        return entry.mod_revision if entry is not None else 0
+
+    def resting(self) -> set[str]:
+        """The paused jobs, also those whose pause can't be read."""
+        prefix = self.keys.pauses
+        return {key[len(prefix) :] for key in self.mirror.prefix(prefix)}
+
+    def fleet(self) -> Fleet:
+        """The nodes, as placement sees them."""
+        clocks = {uuid: seen.value.clock_offset for uuid, seen in self.rosters.items()}
+        remembered = self.mirror.prefix(self.keys.rosters)
+        uuids = (key[len(self.keys.rosters) :] for key in remembered)
+        known = {uuid: self.rosters.get(uuid) for uuid in uuids}
+        return Fleet(
+            alive=self.alive(),
+            known={uuid: seen.value.node if seen else None for uuid, seen in known.items()},
+            cordoned=frozenset(self.cordoned()),
+            evicting=frozenset(u for u, cordon in self.cordons.items() if cordon.value.evict),
+            skewed=frozenset(uuid for uuid, offset in clocks.items() if offset is not None),
+        )
 
     def open_runs(self) -> dict[tuple[str, str], list[Seen[OpenRun]]]:
         """(Node uuid, job id) -> the runs that are claimed or running there."""
@@ -183,12 +218,12 @@ class View:
         return frozenset((parts[0], parts[1]) for parts in found if len(parts) == 3)
 
 
-def _given_revision(entry: Entry) -> int:
+def _given(entry: Entry) -> Given:
     """An assignment that can't be read has a revision that no spec has, so that it is rewritten."""
     try:
-        return _GivenRevision.from_json(entry.value).spec_revision
+        return Given.from_json(entry.value)
     except ValueError:
-        return UNREADABLE_REVISION
+        return Given(spec_revision=UNREADABLE_REVISION)
 
 
 def _node(uuid: str, entry: Entry) -> Node:

@@ -10,8 +10,8 @@ from crony_ops.model.node import Node
 from crony_ops.model.run import OpenRun, RunRecord, read_run, tick_run_id
 from crony_ops.model.spec import Assignment, Cursor, Source, Spec
 from crony_ops.store.keys import Keys
-from crony_ops.watcher import cursors, failover, job_health
-from crony_ops.watcher.eligibility import Fleet
+from crony_ops.watcher import cursors, failover, job_health, rebalance
+from crony_ops.watcher.balance import balance
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
 from crony_ops.watcher.placement import Placement, place
@@ -50,8 +50,10 @@ class Picture:
     def node_dies(self, name: str) -> None:
         self.etcd.delete(self.keys.node(f"u-{name}"))
 
-    def want(self, job_id: str, job: Job | None = None) -> None:
-        spec = Spec.of(job or http_job(), Source(file="jobs/x.yaml"), {})
+    def want(
+        self, job_id: str, job: Job | None = None, preset_sums: dict[str, str] | None = None
+    ) -> None:
+        spec = Spec.of(job or http_job(), Source(file="jobs/x.yaml"), preset_sums or {})
         self.etcd.put(self.keys.spec(job_id), spec.to_json())
 
     def claim(self, name: str, job_id: str, tick: int) -> OpenRun:
@@ -95,15 +97,22 @@ class Picture:
 
     def placement(self) -> Placement:
         view = self.view
-        cordons = {uuid: seen.value for uuid, seen in view.cordons.items()}
-        fleet = Fleet(
-            alive=view.alive(),
-            known={uuid: seen.value.node for uuid, seen in view.rosters.items()},
-            cordoned=frozenset(view.cordoned()),
-            evicting=frozenset(uuid for uuid, cordon in cordons.items() if cordon.evict),
-        )
         wants = [seen.value for _, seen in view.wants.items()]
-        return place(wants, view.assigned(), fleet, view.busy())
+        return place(wants, view.assigned(), view.fleet(), view.busy(), view.away())
+
+    def spread(self, now: float) -> list[Order]:
+        """What follows from a wish that the jobs be spread evenly."""
+        view = self.view
+        wish = view.rebalances.get("")
+        if wish is None:
+            return []
+        wants, busy = [seen.value for _, seen in view.wants.items()], view.busy()
+        steps = balance(wants, view.assigned(), view.fleet(), busy, view.resting())
+        placement = Placement()
+        rebalance.join(placement, steps, busy)
+        moves = Moves(view, view.alive(), view.open_runs(), FENCE_DELAY, now)
+        ending = rebalance.ending(self.keys, wish, steps, now)
+        return [*moves.orders(placement), *ending]
 
     def moves(self, now: float) -> list[Order]:
         view = self.view
@@ -119,6 +128,7 @@ class Picture:
         view = self.view
         done += self.carry_out(failover.upkeep(view, view.alive(), clocks or {}, now))
         done += self.carry_out(self.moves(now))
+        done += self.carry_out(self.spread(now))
         done += self.carry_out(cursors.missing(view, view.assigned(), now))
         for seen in failover.decided(view):
             outcomes = [
@@ -130,6 +140,7 @@ class Picture:
             done += self.carry_out([Order(*closing)])
         done += self.carry_out(job_health.digest(view))
         done += self.carry_out(cursors.ended_pauses(view, view.assigned(), now))
+        done += self.carry_out(cursors.of_forgotten_nodes(view, view.assigned()))
         removals = Removals(view)
         if removals.jobs:
             done += self.carry_out(removals.orders(REMOVAL_LEASE))
