@@ -7,9 +7,9 @@ from typing import get_args
 
 from pydantic import BaseModel, BeforeValidator
 
+from crony_ops.catalog.job_yaml import DURATIONS
 from crony_ops.model.duration import parse_duration
 from crony_ops.model.job import Job
-from crony_ops.sync.fields import DURATIONS
 
 
 def _durations(model: type[BaseModel], path: str = "") -> Iterator[str]:
