@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 CLUSTER = "local"
 TTL = 3
 STOP_GRACE = 5.0
+ANY_PORT = "127.0.0.1:0"
+"""For `/metrics` and `/healthz`: each daemon's log says which it got."""
+
 _GROUPS = {3: ("db",)}
 _PORT_TRIES = 5
 
@@ -234,7 +237,7 @@ class LocalCluster:
         for name in self._watcher_ids:
             watcher = {"id": name, "cmd_auto_allocation": True, **self._override("watcher", name)}
             settings = WatcherSettings.model_validate(
-                {"etcd": etcd, "cluster": CLUSTER, "ttl": TTL, **watcher}
+                {"etcd": etcd, "cluster": CLUSTER, "ttl": TTL, "listen": ANY_PORT, **watcher}
             )
             self._daemon(name, "crony_ops.watcher.main", settings.model_dump(mode="json"))
         for name, number in self._numbers.items():
@@ -247,6 +250,7 @@ class LocalCluster:
                 "state_dir": self.folder.state(name),
                 "presets_dir": self._presets_dir,
                 "ttl": TTL,
+                "listen": ANY_PORT,
                 "stop_grace": STOP_GRACE,
                 **self._override("node", name),
             }
