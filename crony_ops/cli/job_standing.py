@@ -95,14 +95,20 @@ def _on_lost_node(view: ClusterView, spec: Spec, node: str, now: float) -> str:
     return f"{lost}, and the watcher is about to move the job"
 
 
-def _nowhere(view: ClusterView, spec: Spec) -> str:
-    run_on = spec.job.run_on
-    fleet = Fleet(
+def fleet_of(view: ClusterView) -> Fleet:
+    """The nodes as placement looks at them."""
+    return Fleet(
         alive={uuid: view.nodes.get(uuid) for uuid in view.alive},
         known={uuid: roster.node for uuid, roster in view.rosters.items()},
         cordoned=frozenset(view.cordons),
+        evicting=frozenset(uuid for uuid, cordon in view.cordons.items() if cordon.evict),
         skewed=frozenset(u for u, r in view.rosters.items() if r.clock_offset is not None),
     )
+
+
+def _nowhere(view: ClusterView, spec: Spec) -> str:
+    run_on = spec.job.run_on
+    fleet = fleet_of(view)
     unfit = fleet.cordoned | fleet.skewed
     if not any(
         uuid not in unfit and matches(run_on, node) and node.offers(spec.preset_sums)
