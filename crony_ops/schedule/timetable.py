@@ -111,7 +111,7 @@ class CronSchedule(Schedule):
         span = span_at(self.zone, t + 1)
         while True:
             # A gap's tick comes before all others of the span, at its very start.
-            if t < span.start and self._makes_up(span):
+            if t < span.start and self.makes_up(span):
                 return span.start
             floor = self._first_wall(span)
             wall = self.calendar.after(max(t + span.offset, floor - 1))
@@ -129,7 +129,7 @@ class CronSchedule(Schedule):
             if wall is not None and wall >= self._first_wall(span):
                 tick = wall - span.offset
                 return tick if tick >= 0 else None
-            if self._makes_up(span):
+            if self.makes_up(span):
                 return span.start if span.start >= 0 else None
             if wall is None:
                 return None
@@ -145,7 +145,7 @@ class CronSchedule(Schedule):
             end = min(b + 1, span.end)
             start = max(t + 1 + span.offset, self._first_wall(span))
             total += self.calendar.count(start, end + span.offset)
-            if t < span.start and self._makes_up(span):
+            if t < span.start and self.makes_up(span):
                 # One tick, also where the schedule names that instant itself.
                 total += self.calendar.after(span.start + span.offset - 1) != (
                     span.start + span.offset
@@ -158,7 +158,7 @@ class CronSchedule(Schedule):
         start = span.start + span.offset
         return start if self.calendar.by_elapsed_time else max(start, span.seen)
 
-    def _makes_up(self, span: Span) -> bool:
+    def makes_up(self, span: Span) -> bool:
         """Whether a fixed time fell into the gap that the span starts after."""
         resumes_at = span.start + span.offset
         if span.seen >= resumes_at or self.calendar.by_elapsed_time:
