@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from typing import TYPE_CHECKING
 
-from crony_ops.errors import BadSchedule, StoreError
-from crony_ops.model.job import JOB_ID
+from crony_ops.daemon.contact import contact
+from crony_ops.daemon.exposition import expose
+from crony_ops.daemon.logs import about
+from crony_ops.errors import StoreError
 from crony_ops.model.run import OpenRun, RunKind, RunState
+from crony_ops.node.claiming import Claiming
 from crony_ops.node.claims import Claimant
 from crony_ops.node.duty import Duty
-from crony_ops.node.holding import Holding
+from crony_ops.node.history import History
+from crony_ops.node.holdings import Holdings, not_understood
+from crony_ops.node.kill_orders import KillOrders
+from crony_ops.node.log_keeper import LogKeeper
+from crony_ops.node.metrics import NodeMetrics
 from crony_ops.node.offline import Offline
 from crony_ops.node.past import Past
 from crony_ops.node.presets import Presets
@@ -23,6 +31,7 @@ from crony_ops.node.run_folder import RunFolder
 from crony_ops.node.runs import Runs
 from crony_ops.node.strays import Strays
 from crony_ops.node.timetable import Timetable
+from crony_ops.node.vitals import Vitals
 from crony_ops.store import Batcher, Change, Etcd, Mirror, boottime
 from crony_ops.store.keys import Keys
 
@@ -44,9 +53,12 @@ async def run_agent(
 ) -> None:
     """Until ``stop`` is set and the runs have ended, or their grace has. What still runs then goes
     on without us, for the next life to adopt. Raises NodeTaken."""
+    metrics = NodeMetrics()
     try:
         async with asyncio.TaskGroup() as group:
-            agent = Agent(settings, etcd, journal, group)
+            agent = Agent(settings, etcd, journal, metrics, group)
+            metrics.show(agent.vitals)
+            group.create_task(expose(settings.listen, metrics.registry, agent.ailments))
             await agent.run(stop)
             raise _Stopped
     except* _Stopped:
@@ -57,7 +69,12 @@ class Agent:
     """Its tasks live in ``group``; ``run`` is called once."""
 
     def __init__(
-        self, settings: NodeSettings, etcd: Etcd, journal: Journal, group: asyncio.TaskGroup
+        self,
+        settings: NodeSettings,
+        etcd: Etcd,
+        journal: Journal,
+        metrics: NodeMetrics,
+        group: asyncio.TaskGroup,
     ) -> None:
         self._settings = settings
         self._etcd = etcd
@@ -67,12 +84,20 @@ class Agent:
         uuid = self._uuid = settings.identity
         self._mirror = Mirror(
             etcd,
-            (keys.jobs_of(uuid), keys.onces, keys.queue, keys.pauses),
+            (keys.jobs_of(uuid), keys.onces, keys.queue, keys.pauses, keys.kills_on(uuid)),
             on_change=self._changed,
         )
-        self._registration = Registration(etcd, keys, settings, journal, self._registered)
+        self._mirroring: asyncio.Task[None] | None = None
+        history = History(etcd, keys, journal, self._etcd_restored)
+        self._registration = Registration(etcd, keys, settings, journal, history, self._registered)
         self._batcher = Batcher(etcd)
         self._folder = RunFolder(settings.state_dir / "runs", settings.keep_runs)
+        self._log_keeper = LogKeeper(
+            self._folder,
+            limit=settings.log_limit,
+            days=settings.log_days,
+            total=settings.log_total,
+        )
         self._presets = Presets(
             settings.presets_dir, settings.state_dir, settings.preset_timeout, self._presets_changed
         )
@@ -82,8 +107,10 @@ class Agent:
             self._batcher,
             keys,
             journal,
+            history,
             keep=settings.keep_runs,
             keep_each=settings.keep_runs_each,
+            spool_limit=settings.spool_limit,
         )
         self._runs = Runs(
             settings,
@@ -91,6 +118,7 @@ class Agent:
             self._reports,
             self._presets,
             self._processes,
+            metrics,
             group,
             may_start=self._may_start,
             on_end=self._run_ended,
@@ -112,17 +140,19 @@ class Agent:
             etcd, keys.open_on(uuid), group, self._launch_stray, self._claimed_and_not_told
         )
         self._queues = Queues()
+        self._holdings = Holdings(keys, uuid, journal)
+        self._kill_orders = KillOrders(etcd, keys, uuid, self._mirror, self._runs)
         self._duty = Duty(
-            self._batcher,
+            self._holdings.of,
+            Claiming(self._batcher, self._mirror, journal, metrics, self._strays.expect),
             self._mirror,
             self._queues,
-            journal,
             self._runs,
             self._timetable,
             self._offline,
+            metrics,
             group,
             claimant=self._claimant,
-            in_doubt=self._strays.expect,
             claim_ahead=settings.claim_ahead,
         )
         self._past = Past(etcd, keys, uuid, self._folder, self._runs, self._reports.untold)
@@ -132,20 +162,22 @@ class Agent:
 
         The lease is kept: a restart moves nothing, and a stop is noticed within the TTL.
         """
-        self._recall_pinned()
+        self._holdings.recall()
         self._past.adopt()
         for work in (
             self._batcher.run(),
-            self._mirror.run(),
             self._registration.run(),
             self._presets.run(),
+            self._log_keeper.run(),
             self._reports.replay(),
             self._offline.run(),
             self._fence(),
             self._forget_withdrawn(),
             self._duty.run(),
+            self._kill_orders.run(),
         ):
             self._group.create_task(work)
+        self._mirror_anew()
         await stop.wait()
         log.info("stopping: nothing more is claimed")
         self._duty.stop()
@@ -158,6 +190,25 @@ class Agent:
     async def close(self) -> None:
         await self._runs.close()
 
+    def vitals(self) -> Vitals:
+        return Vitals(
+            contact=contact(
+                deadline=self._registration.deadline,
+                boottime=boottime(),
+                fresh_at=self._mirror.fresh_at,
+                monotonic=time.monotonic(),
+            ),
+            registered=self._registration.registered,
+            spooled=self._journal.spool_size(),
+            runs_under_way=len(self._runs.ids()),
+            jobs=len(self._holdings.of),
+            presets_ready=len(self._presets.ready),
+            presets_failed=len(self._presets.failures),
+        )
+
+    def ailments(self) -> list[str]:
+        return self.vitals().ailments(self._settings.ttl)
+
     def _claimant(self) -> Claimant | None:
         """Who we are while our lease is surely ours, and all before this life is settled."""
         if not self._registration.holds() or not self._past.settled:
@@ -169,8 +220,10 @@ class Agent:
         lapsed = run.incarnation != self._registration.incarnation
         if run.fenceable and (lapsed or boottime() >= self._registration.deadline):
             return RunState.fenced, "this node's lease ran out"
-        if run.job_id not in self._duty.holdings:
+        if (holding := self._holdings.of.get(run.job_id)) is None:
             return RunState.skipped, "the job was removed"
+        if holding.unknown:
+            return RunState.failed, not_understood(holding.unknown)
         paused = self._mirror.get(self._keys.pause(run.job_id)) is not None
         if paused and run.kind is not RunKind.once:
             return RunState.skipped, "the job was paused"
@@ -180,7 +233,12 @@ class Agent:
         return self._runs.ids() | self._reports.untold()
 
     def _launch_stray(self, run: OpenRun) -> None:
-        self._duty.launch_stray(run)
+        theirs = run.incarnation != self._registration.incarnation
+        if theirs or run.job_id not in self._holdings.of:
+            why = "its claim was made after this node had given it up"
+            self._group.create_task(self._runs.lost(run, why))
+        else:
+            self._duty.launch_stray(run)
 
     def _run_ended(self, job_id: str) -> None:
         self._duty.look_at(job_id)
@@ -202,36 +260,37 @@ class Agent:
         else:
             self._group.create_task(self._settle_past())
 
+    def _etcd_restored(self) -> None:
+        """What was known of etcd holds no more. Below our journal's ticks nothing is claimed."""
+        self._past.reopen()
+        self._runs.forgotten()
+        self._reports.forgotten()
+        for holding in self._holdings.of.values():
+            holding.cursor = None
+        self._mirror_anew()
+
+    def _mirror_anew(self) -> None:
+        if self._mirroring is not None:
+            self._mirroring.cancel()
+        self._mirroring = self._group.create_task(self._mirror.run())
+
     async def _settle_past(self) -> None:
         await self._past.settle()
         self._look_at_all()
 
     def _look_at_all(self) -> None:
-        for job_id in self._duty.holdings:
+        for job_id in self._holdings.of:
             self._duty.look_at(job_id)
-
-    def _recall_pinned(self) -> None:
-        """Jobs that can't run elsewhere stand in the journal: they need no etcd to begin with."""
-        for pinned in self._journal.pinned():
-            if pinned.key != self._keys.job(self._uuid, pinned.job_id):
-                self._journal.forget_pinned(pinned.job_id)  # this agent had another name then
-                continue
-            holding = self._hold(pinned.job_id, pinned.key, pinned.value, pinned.revision)
-            if holding is not None:
-                offline = self._journal.offline().get(pinned.job_id, 0)
-                known = pinned.cursor
-                holding.cursor = None if known is None else max(known, offline)
-                holding.cursor_revision = pinned.cursor_revision
 
     async def _forget_withdrawn(self) -> None:
         """Of what the journal recalled, drop what was taken from this node while it was away."""
         await self._mirror.synced()
-        for job_id, holding in list(self._duty.holdings.items()):
+        for job_id, holding in list(self._holdings.of.items()):
             if self._mirror.get(holding.key) is None:
                 self._withdrawn(job_id)
 
     def _withdrawn(self, job_id: str) -> None:
-        self._duty.holdings.pop(job_id, None)
+        self._holdings.drop(job_id)
         self._timetable.drop(job_id)
         self._runs.forget(job_id)
         self._reports.forget(job_id)
@@ -255,6 +314,9 @@ class Agent:
             if change.key.startswith(keys.jobs_of(self._uuid)):
                 self._assignment_changed(change)
                 continue
+            if change.key.startswith(keys.kills_on(self._uuid)):
+                self._kill_orders.look()
+                continue
             for prefix in (keys.onces, keys.queue, keys.pauses):
                 if change.key.startswith(prefix):
                     job_id = change.key[len(prefix) :].partition("/")[0]
@@ -267,25 +329,14 @@ class Agent:
         if change.new is None:
             self._withdrawn(job_id)
             return
-        if self._hold(job_id, change.key, change.new.value, change.new.mod_revision) is not None:
-            self._duty.look_at(job_id)
-
-    def _hold(self, job_id: str, key: str, value: bytes, revision: int) -> Holding | None:
-        if JOB_ID.fullmatch(job_id) is None:
-            log.error("%r is no job id: it is passed over", job_id)
-            return None
-        try:
-            holding = Holding.read(job_id, key, value, revision, self._keys, self._uuid)
-        except (ValueError, BadSchedule) as error:
-            log.error("job %s means nothing here: %s", job_id, error)
-            self._duty.holdings.pop(job_id, None)
-            return None
-        self._duty.holdings[job_id] = holding
+        entry = change.new
         self._timetable.drop(job_id)
-        return holding
+        with about(job=job_id):
+            if self._holdings.hold(job_id, entry.key, entry.value, entry.mod_revision) is not None:
+                self._duty.look_at(job_id)
 
     def _job_changed(self, job_id: str, *, resumed: bool) -> None:
-        holding = self._duty.holdings.get(job_id)
+        holding = self._holdings.of.get(job_id)
         if holding is None:
             return
         if resumed:

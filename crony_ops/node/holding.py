@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crony_ops.model.job import Concurrency, Job
+from crony_ops.model.run import RunKind
 from crony_ops.model.spec import Assignment, Cursor
+from crony_ops.node.concurrency import slots
+from crony_ops.node.lateness import Way
+from crony_ops.node.timetable import clock_offset
 from crony_ops.schedule import account_for_missed, parse_schedule, splay_offset
 
 if TYPE_CHECKING:
+    from crony_ops.model.job import Job
+    from crony_ops.model.run import OpenRun
     from crony_ops.schedule import MissedTicks, Schedule
     from crony_ops.store import Entry
     from crony_ops.store.keys import Keys
@@ -19,8 +25,11 @@ if TYPE_CHECKING:
 class Holding:
     """Kept lean, for a node may hold ten thousand: the job itself is read again for each run.
 
-    ``revision`` is the assignment's. ``cursor`` is None until it was read. ``advancing``: somebody
-    claims for it right now; ``look_again``: and is to look once more before it stops.
+    ``revision`` is the assignment's, ``slots`` how many runs there may be at once (None: any).
+    ``unknown`` are fields of the job that only a newer version knows: its ticks are claimed, and
+    fail for that. ``cursor`` is None until it was read. ``advancing``: somebody claims for it right
+    now; ``look_again``: and is to look once more before it stops. ``gained_at``, ``clock`` and
+    ``hindered_at``, ``hindered_by`` are told to each run as its ``Way``.
     """
 
     job_id: str
@@ -31,9 +40,14 @@ class Holding:
     splay: int
     bound: bool
     every: bool
-    waits_for_slot: bool
+    slots: int | None
     cursor_key: str
     pause_key: str
+    unknown: tuple[str, ...]
+    gained_at: float
+    clock: float
+    hindered_at: float = 0.0
+    hindered_by: str = ""
     cursor: int | None = None
     cursor_revision: int = 0
     advancing: bool = False
@@ -44,7 +58,8 @@ class Holding:
         cls, job_id: str, key: str, value: bytes, revision: int, keys: Keys, uuid: str
     ) -> Holding:
         """Raises ValueError or BadSchedule where the assignment means nothing to this version."""
-        job = Assignment.from_json(value).job
+        assignment, unknown = Assignment.from_newer_json(value)
+        job = assignment.job
         return cls(
             job_id=job_id,
             key=key,
@@ -54,13 +69,16 @@ class Holding:
             splay=splay_offset(job_id, job.splay),
             bound=job.run_on.bound,
             every=job.run_on.every,
-            waits_for_slot=job.concurrency is not Concurrency.allow,
+            slots=slots(job),
             pause_key=keys.pause(job_id),
+            unknown=unknown,
             cursor_key=keys.cursor(job_id, uuid if job.run_on.every else ""),
+            gained_at=time.time(),
+            clock=clock_offset(),
         )
 
     def assignment(self) -> Assignment:
-        return Assignment.from_json(self.value)
+        return Assignment.from_newer_json(self.value)[0]
 
     @property
     def job(self) -> Job:
@@ -96,3 +114,22 @@ class Holding:
 
     def fires_at(self, tick: int) -> int:
         return tick + self.splay
+
+    def hindered(self, by: str, now: float) -> None:
+        """A tick could not be claimed now, if one was due."""
+        self.hindered_at, self.hindered_by = now, by
+
+    def way(self, run: OpenRun, now: float) -> Way:
+        """How a run that was claimed just now came here."""
+        asked_for = run.kind is RunKind.once
+        return Way(
+            due_at=run.claimed_at if asked_for else self.fires_at(run.tick),
+            gained_at=self.gained_at,
+            asked_at=run.claimed_at,
+            claimed_at=now,
+            clock=self.clock,
+            hindered_at=self.hindered_at,
+            hindered_by=self.hindered_by,
+            repeats=run.reason if run.rerun else "",
+            made_up=run.kind is RunKind.queued,
+        )

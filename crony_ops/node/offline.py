@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 from crony_ops.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from crony_ops.model.run import GapRecord, OpenRun, gap_id, tick_run_id
 from crony_ops.model.spec import Cursor
+from crony_ops.node.active_run import Start
 from crony_ops.node.journal import Pinned
+from crony_ops.node.lateness import LATE
 from crony_ops.node.reports import Report
-from crony_ops.node.runs import LATE, Start
 from crony_ops.store import Txn, get, mod_is, put
 
 if TYPE_CHECKING:
@@ -104,16 +105,18 @@ class Offline:
 
     def remember(self, holding: Holding) -> None:
         """Keep what it takes to go on with a pinned job."""
-        self._journal.remember_pinned(
-            Pinned(
-                job_id=holding.job_id,
-                key=holding.key,
-                value=holding.value,
-                revision=holding.revision,
-                cursor=holding.cursor,
-                cursor_revision=holding.cursor_revision,
-            )
+        pinned = Pinned(
+            job_id=holding.job_id,
+            key=holding.key,
+            value=holding.value,
+            revision=holding.revision,
+            cursor=holding.cursor,
+            cursor_revision=holding.cursor_revision,
         )
+        try:
+            self._journal.remember_pinned(pinned)
+        except sqlite3.Error as error:  # only an outage would miss it
+            log.warning("the journal can't be written: %s", error)
 
     def forget(self, job_id: str) -> None:
         try:
@@ -181,6 +184,7 @@ class Offline:
                 epoch=holding.revision,
                 fires_at=holding.fires_at(tick),
                 previous_tick=holding.schedule.previous_before(tick),
+                way=holding.way(run, now),
                 offline=True,
             )
         )

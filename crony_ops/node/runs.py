@@ -4,68 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from crony_ops.model.job import Concurrency, Job, MisfirePolicy
+from crony_ops.daemon.logs import about
+from crony_ops.model.job import MisfirePolicy
 from crony_ops.model.run import OpenRun, RunKind, RunRecord, RunState, rerun_of
 from crony_ops.node import http
+from crony_ops.node.active_run import ActiveRun, Start
+from crony_ops.node.concurrency import Answer, may_start, named, still_running
 from crony_ops.node.execution import Execution, Outcome
+from crony_ops.node.lateness import LATE, lateness
 from crony_ops.node.reports import Report
 from crony_ops.node.run_folder import RunContext, RunFolder
-from crony_ops.node.timetable import sleep_until
+from crony_ops.node.timetable import clock_offset, sleep_until
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from crony_ops.model.spec import Assignment
+    from crony_ops.node.metrics import NodeMetrics
     from crony_ops.node.presets import Presets
     from crony_ops.node.processes import ProcessKeys
     from crony_ops.node.reports import Reports
     from crony_ops.node.settings import NodeSettings
 
 log = logging.getLogger(__name__)
-
-LATE = 1.0
-"""Seconds after its time from which on a start is called late."""
-
-
-@dataclass(eq=False, slots=True)
-class ActiveRun:
-    """A run that this node has claimed and not yet reported.
-
-    ``execution`` is None until it starts; ``ended`` is set when it is over, reported or not: from
-    then on it is in nobody's way.
-    """
-
-    run: OpenRun
-    job: Job
-    fires_at: float = 0.0
-    offline: bool = False
-    execution: Execution | None = None
-    stopped: tuple[RunState, str] | None = None
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def stop(self, state: RunState, reason: str) -> None:
-        if self.stopped is None:
-            self.stopped = (state, reason)
-        if self.execution is not None:
-            self.execution.stop(state, reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """When and how a claimed run starts. ``fires_at`` is in unix seconds; ``epoch`` is the
-    assignment's revision."""
-
-    run: OpenRun
-    assignment: Assignment
-    epoch: int
-    fires_at: float
-    previous_tick: int | None
-    offline: bool = False
 
 
 class Runs:
@@ -79,6 +45,7 @@ class Runs:
         reports: Reports,
         presets: Presets,
         processes: ProcessKeys,
+        metrics: NodeMetrics,
         group: asyncio.TaskGroup,
         *,
         may_start: Callable[[OpenRun], tuple[RunState, str] | None],
@@ -89,6 +56,7 @@ class Runs:
         self._reports = reports
         self._presets = presets
         self._processes = processes
+        self._metrics = metrics
         self._group = group
         self._may_start = may_start
         self._on_end = on_end
@@ -118,7 +86,8 @@ class Runs:
         """Take charge of a run that was just claimed: it starts at its time."""
         active = ActiveRun(start.run, start.assignment.job, start.fires_at, offline=start.offline)
         self._enter(active)
-        self._group.create_task(self._live(active, start))
+        with about(job=start.run.job_id, run=start.run.run_id):
+            self._group.create_task(self._live(active, start))
 
     def adopt(self, run: OpenRun) -> bool:
         """Go on with a run that an earlier life of this agent began. False: it is lost."""
@@ -128,8 +97,9 @@ class Runs:
             return False
         active = ActiveRun(run, execution.job, offline=run.bound, execution=execution)
         self._enter(active)
-        self._group.create_task(self._follow(active, execution, late=0.0))
-        log.info("%s of %s goes on from before the restart", run.run_id, run.job_id)
+        with about(job=run.job_id, run=run.run_id):
+            self._group.create_task(self._follow(active, execution))
+            log.info("%s of %s goes on from before the restart", run.run_id, run.job_id)
         return True
 
     def fence(self, but: int = 0) -> None:
@@ -140,14 +110,29 @@ class Runs:
                 if active.run.fenceable and active.run.incarnation not in (0, but):
                     active.stop(RunState.fenced, "this node's lease ran out")
 
+    def stop(
+        self, job_id: str, run_id: str, state: RunState, reason: str, first: signal.Signals
+    ) -> bool:
+        """Have a run end, whatever it does or waits for. False: it is none of ours (any more)."""
+        for active in self._active.get(job_id, ()):
+            if active.run.run_id == run_id:
+                active.stop(state, reason, first)
+                return True
+        return False
+
     def forget(self, job_id: str) -> None:
         self._succeeded_last.discard(job_id)
+
+    def forgotten(self) -> None:
+        """Etcd was restored: it may have none of these open, and is told of their ends anyway."""
+        for runs in self._active.values():
+            for active in runs:
+                active.offline = True
 
     async def idle(self) -> None:
         """Wait until no run is under way."""
         while self._active:
-            self._changed.clear()
-            await self._changed.wait()
+            await self._a_change()
 
     async def close(self) -> None:
         """Once no run of ours is followed any more."""
@@ -157,7 +142,8 @@ class Runs:
     async def lost(self, run: OpenRun, why: str) -> None:
         """Report a run of an earlier life whose end nobody saw."""
         outcome = Outcome(RunState.lost, why, (), None, time.time())
-        await self._report(run, outcome, offline=run.bound)
+        with about(job=run.job_id, run=run.run_id):
+            await self._report(run, outcome, offline=run.bound)
         self._folder.forget(run.job_id, run.run_id)
 
     def _enter(self, active: ActiveRun) -> None:
@@ -170,12 +156,14 @@ class Runs:
 
     async def _live(self, active: ActiveRun, start: Start) -> None:
         run, job = active.run, active.job
-        await sleep_until(start.fires_at)
-        refusal = await self._refusal(active, start)
+        await active.order.within(None, sleep_until(start.fires_at))
+        refusal = self._too_late(active) or await self._refusal(active)
         if refusal is not None:
             await self._end(active, Outcome(*refusal, (), None, time.time()))
             return
-        late = time.time() - start.fires_at
+        now = time.time()
+        active.late = lateness(start.way, now, clock_offset(), active.waited_for)
+        self._metrics.run_started(now - start.way.due_at)
         context = RunContext(
             job_id=run.job_id,
             run_id=run.run_id,
@@ -199,40 +187,57 @@ class Runs:
             return
         execution = Execution(job, context, files, self._http, **self._processes.hooks(run))
         active.execution = execution
-        await self._follow(active, execution, late=late if late > LATE else 0.0)
+        await self._follow(active, execution)
 
-    async def _refusal(self, active: ActiveRun, start: Start) -> tuple[RunState, str] | None:
-        """Why a claimed run does not start after all; None when it may. Makes room for it."""
-        run, job = active.run, active.job
-        if active.stopped is not None:
-            return active.stopped
-        if refusal := self._may_start(run):
-            return refusal
-        late = time.time() - start.fires_at
-        allowed = 0 if job.misfire.policy is MisfirePolicy.skip else job.misfire.grace
-        if run.kind is RunKind.tick and late > max(allowed, LATE):
+    def _too_late(self, active: ActiveRun) -> tuple[RunState, str] | None:
+        """A tick that nobody got to within its grace: the machine was busy, asleep, or its clock
+        was put forward. One that waits for a slot from here on is not late for that."""
+        late = time.time() - active.fires_at
+        misfire = active.job.misfire
+        allowed = 0 if misfire.policy is MisfirePolicy.skip else misfire.grace
+        if active.run.kind is RunKind.tick and late > max(allowed, LATE):
             return RunState.skipped, f"{late:.0f} s late, beyond its grace of {allowed} s"
-        others = [a for a in self.under_way(run.job_id) if a is not active and a.execution]
-        if others and job.concurrency is Concurrency.forbid:
-            return RunState.skipped, f"{others[0].run.run_id} was still running"
-        if others and job.concurrency is Concurrency.replace:
-            for other in others:
-                other.stop(RunState.killed, f"replaced by {run.run_id}")
-            for other in others:
-                await other.ended.wait()
-            # Much may have changed meanwhile, and another may have taken the slot.
-            return await self._refusal(active, start)
         return None
 
-    async def _follow(self, active: ActiveRun, execution: Execution, *, late: float) -> None:
-        outcome = await execution.perform()
-        await self._end(active, outcome, late=late)
+    async def _refusal(self, active: ActiveRun) -> tuple[RunState, str] | None:
+        """Why a claimed run does not start after all; None when it may. Makes room for it."""
+        run = active.run
+        while True:
+            if active.order.given is not None:
+                return active.order.given
+            if refusal := self._may_start(run):
+                return refusal
+            others = [a for a in self.under_way(run.job_id) if a is not active and a.execution]
+            running = tuple(other.run.run_id for other in others)
+            answer = may_start(active.job, run.kind, running)
+            if answer is Answer.start:
+                return None
+            if answer is Answer.skip:
+                return RunState.skipped, still_running(running)
+            if answer is Answer.replace:
+                for other in others:
+                    other.stop(RunState.killed, f"replaced by {run.run_id}")
+                active.replaced = tuple(dict.fromkeys((*active.replaced, *running)))
+            active.waited_for = tuple(dict.fromkeys((*active.waited_for, *running)))
+            await active.order.within(None, self._a_change())
 
-    async def _end(self, active: ActiveRun, outcome: Outcome, *, late: float = 0.0) -> None:
+    async def _a_change(self) -> None:
+        """Wait until some run is over, or reported."""
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def _follow(self, active: ActiveRun, execution: Execution) -> None:
+        await self._end(active, await execution.perform())
+
+    async def _end(self, active: ActiveRun, outcome: Outcome) -> None:
         run = active.run
         active.ended.set()
+        self._changed.set()
         self._on_end(run.job_id)
-        await self._report(run, outcome, offline=active.offline, late=late)
+        if active.replaced:
+            reasons = (outcome.reason or run.reason, f"replaced {named(active.replaced)}")
+            outcome = replace(outcome, reason="; ".join(filter(None, reasons)))
+        await self._report(run, outcome, offline=active.offline, late=active.late)
         try:
             self._folder.forget(run.job_id, run.run_id)
             self._folder.trim(run.job_id)
@@ -245,7 +250,7 @@ class Runs:
         self._changed.set()
 
     async def _report(
-        self, run: OpenRun, outcome: Outcome, *, offline: bool, late: float = 0.0
+        self, run: OpenRun, outcome: Outcome, *, offline: bool, late: tuple[float, str] = (0.0, "")
     ) -> None:
         me = self._settings.name
         record = RunRecord(
@@ -260,9 +265,11 @@ class Runs:
             rerun=run.rerun,
             started_at=outcome.started_at,
             ended_at=outcome.ended_at,
-            late=late,
+            late=late[0],
+            late_because=late[1],
             attempts=outcome.attempts,
         )
+        self._metrics.run_ended(outcome.state)
         rerun = None
         if outcome.state in (RunState.fenced, RunState.lost):
             rerun = rerun_of(run, me, f"was {outcome.state}", outcome.ended_at)

@@ -37,6 +37,8 @@ class StopOrder:
                 self._scope = scope
                 if self.given is None:
                     await work
+                elif asyncio.iscoroutine(work):
+                    work.close()
         except TimeoutError:
             pass
         finally:

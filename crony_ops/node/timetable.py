@@ -6,6 +6,8 @@ import asyncio
 import heapq
 import time
 
+from crony_ops.store import boottime
+
 LONGEST_SLEEP = 30.0
 """Seconds: after a step of the wall clock it takes no longer until the timetable notices."""
 
@@ -59,6 +61,11 @@ class Timetable:
     def _is_stale(self, item: tuple[float, str]) -> bool:
         at, job_id = item
         return self._at.get(job_id) != at
+
+
+def clock_offset() -> float:
+    """Wall time less time since boot, in seconds: it changes when the wall clock is stepped."""
+    return time.time() - boottime()
 
 
 async def sleep_until(moment: float) -> None:

@@ -1,0 +1,50 @@
+"""Whether a run may start while others of its job run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from crony_ops.model.job import Concurrency, Job
+from crony_ops.model.run import RunKind
+
+_NAMED = 3
+"""Runs named in a reason: a job may be allowed a thousand."""
+
+
+class Answer(Enum):
+    start = "start"
+    skip = "skip"
+    wait = "wait"
+    """Until one of them has ended, then ask again."""
+    replace = "replace"
+    """End them all, wait, then ask again."""
+
+
+def slots(job: Job) -> int | None:
+    """How many runs of the job there may be at once; None: as many as come."""
+    return job.max_concurrent if job.concurrency is Concurrency.allow else 1
+
+
+def may_start(job: Job, kind: RunKind, running: Sequence[str]) -> Answer:
+    """``running``: the ids of the runs that have started and not ended. What was queued has waited
+    already, and is never dropped for want of a slot."""
+    limit = slots(job)
+    if limit is None or len(running) < limit:
+        return Answer.start
+    if kind is RunKind.queued:
+        return Answer.wait
+    return Answer.replace if job.concurrency is Concurrency.replace else Answer.skip
+
+
+def named(run_ids: Sequence[str]) -> str:
+    """Some runs, in a reason."""
+    more = len(run_ids) - _NAMED
+    return ", ".join(run_ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def still_running(running: Sequence[str]) -> str:
+    """Why a run is skipped."""
+    if len(running) == 1:
+        return f"{running[0]} was still running"
+    return f"{len(running)} runs were still running: {named(running)}"
