@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import random
 import signal
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from crony_ops.model.job import Backoff, Retries
+from crony_ops.model.hiding import shown_url
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import http_attempt, shell_attempt
 from crony_ops.node.process import boot_id
+from crony_ops.node.retrying import is_tried_again, retry_delay
 from crony_ops.node.run_folder import Ended, RunMeta, read_journal, record_end
 from crony_ops.node.shell import CannotStart
 from crony_ops.node.stop_order import StopOrder
@@ -38,13 +40,6 @@ class Outcome:
     attempts: tuple[Attempt, ...]
     started_at: float | None
     ended_at: float
-
-
-def retry_delay(retries: Retries, attempt: int) -> float:
-    """Seconds between the end of ``attempt`` (the first is 1) and the start of the next."""
-    if retries.backoff is Backoff.fixed:
-        return retries.delay
-    return min(retries.delay * 2.0 ** (attempt - 1), retries.max_delay)
 
 
 class Execution:
@@ -138,10 +133,7 @@ class Execution:
     @property
     def _over(self) -> bool:
         """Whether there is no further attempt after those that ended."""
-        return bool(self._ends) and (
-            self._ends[-1].state not in (RunState.failed, RunState.timed_out)
-            or len(self._ends) > self.job.retries.count
-        )
+        return bool(self._ends) and not is_tried_again(self.job.retries, self._ends)
 
     def _outcome(self) -> Outcome:
         attempts = tuple(ended.attempt for ended in self._ends)
@@ -162,7 +154,7 @@ class Execution:
         )
 
     async def _delay(self, passed: float = 0.0) -> None:
-        delay = retry_delay(self.job.retries, len(self._ends))
+        delay = retry_delay(self.job.retries, len(self._ends), random.random())
         never = asyncio.get_running_loop().create_future()
         await self._stop.within(min(delay, delay - passed), never)
 
@@ -188,7 +180,7 @@ class Execution:
 
     async def _request(self, action: HttpAction, number: int, began: float) -> Ended:
         counted = next(_request_numbers)
-        self._on_process(counted, number, f"{action.method} {action.url}")
+        self._on_process(counted, number, f"{action.method} {shown_url(action.url)}")
         try:
             return await http_attempt.make_request(
                 self._meta, self._files, number, began, self._session, self._stop

@@ -1,86 +1,164 @@
-"""How the request of an HTTP job is made, and what its answer means."""
+"""How the request of an HTTP job is made, how much of its answer is kept, and what that means."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+import zlib
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import aiohttp
+from yarl import URL
+
+from crony_ops.model.hiding import sounds_secret
+from crony_ops.model.reference import has_references
+from crony_ops.node.no_answer import NoAnswer, WouldTellSecrets, in_words
+from crony_ops.node.pattern import found_in
+from crony_ops.node.tls import context_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crony_ops.model.job import HttpAction
+    from crony_ops.node.secrets import Secrets
 
-DEFAULT_TIMEOUT = 60
-"""Seconds that a request may take in all when the job names no timeout: a run has to end."""
-CONNECT_TIMEOUT = 10
-MAX_REDIRECTS = 5
 MAX_BODY = 64 * 1024
+_GZIP_OR_DEFLATE = 47
+_AT_ONCE = 1e9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """``body`` is at most the first 64 KiB. ``reason`` is empty for a success."""
+    """What has come so far. ``body`` is at most the first 64 KiB, as they were sent."""
 
     status: int | None = None
-    body: bytes = b""
-    reason: str = ""
+    body: bytearray = field(default_factory=bytearray)
+    encoding: str = ""
+    charset: str = "utf-8"
+    whole: bool = False
+    """Whether all of it came, or as much as is kept."""
+
+    @property
+    def full(self) -> bool:
+        """Whether there may be more than is kept."""
+        return len(self.body) >= MAX_BODY
+
+    def text(self) -> str:
+        """At most 64 KiB of it, unpacked."""
+        body = bytes(self.body)
+        if self.encoding in ("gzip", "x-gzip", "deflate"):
+            # Bounded, for a thousand times as much may come out. If it is no such thing after all,
+            # it stays as it is.
+            with contextlib.suppress(zlib.error):
+                body = zlib.decompressobj(_GZIP_OR_DEFLATE).decompress(body, MAX_BODY)
+        try:
+            return body.decode(self.charset, "replace")
+        except (LookupError, ValueError):
+            return body.decode("utf-8", "replace")
+
+    def so_far(self) -> str:
+        if self.status is None:
+            return "no answer came"
+        return f"of the answer came HTTP {self.status} and {len(self.body):,} bytes, but no end"
 
 
 def open_session() -> aiohttp.ClientSession:
-    """One for all jobs of an agent. It keeps no cookies, and takes no proxy from the environment.
+    """One for all jobs of an agent. It keeps no cookies, takes no proxy from the environment, and
+    makes a connection for each request: an old one may be closed by the server at the very moment
+    that it is used, and that would be told as a failure of the job.
 
     Made inside a running event loop; the caller closes it.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0),
+        connector=aiohttp.TCPConnector(limit=0, force_close=True, timeout_ceil_threshold=_AT_ONCE),
         cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-        headers={"User-Agent": "crony-ops"},
+        # Bounded in `Answer.text`: aiohttp would unpack all that comes.
+        auto_decompress=False,
+        headers={"User-Agent": "crony-ops", "Accept-Encoding": "identity"},
         trust_env=False,
     )
 
 
-async def request(session: aiohttp.ClientSession, action: HttpAction) -> Answer:
-    """Never raises for what the server or the network does; the time in all is the caller's."""
+def texts_of(action: HttpAction) -> Iterator[str]:
+    """All in which references may stand."""
+    yield action.url
+    yield action.body or ""
+    yield from action.query.values()
+    yield from action.headers.values()
+
+
+async def ask(
+    session: aiohttp.ClientSession, action: HttpAction, secrets: Secrets, answer: Answer
+) -> None:
+    """Fills the answer as it comes; the time in all is the caller's. Raises NoAnswer for all that
+    the server or the network does wrong, and NoTls."""
+    context = await context_of(action)
     try:
+        body = None if action.body is None else secrets.put_in(action.body).encode()
+        url = URL(secrets.put_in(action.url)).extend_query(secrets.put_in_values(action.query))
         async with session.request(
             action.method,
-            action.url,
-            headers=action.headers,
-            data=None if action.body is None else action.body.encode(),
-            max_redirects=MAX_REDIRECTS,
+            url,
+            headers=secrets.put_in_values(action.headers),
+            data=body,
+            allow_redirects=action.max_redirects > 0,
+            max_redirects=action.max_redirects + 1,  # aiohttp counts the last answer, too
+            timeout=aiohttp.ClientTimeout(total=None, connect=action.connect_timeout),
+            middlewares=(_keeps_secrets(action, url),),
+            ssl=context,
         ) as response:
-            status = response.status
-            body = await _read(response)
+            answer.status = response.status
+            answer.encoding = response.headers.get("Content-Encoding", "").lower()
+            answer.charset = response.charset or "utf-8"
+            await _read(response, answer)
             if not response.content.at_eof():
                 response.close()
-    except aiohttp.TooManyRedirects:
-        return Answer(reason=f"more than {MAX_REDIRECTS} redirects")
-    except aiohttp.SocketTimeoutError:
-        return Answer(reason=f"no connection within {CONNECT_TIMEOUT} s")
-    except aiohttp.InvalidURL as error:
-        return Answer(reason=f"invalid URL: {error}")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Answer(reason=str(error) or type(error).__name__)
-    return Answer(status=status, body=body, reason=_fault(action, status))
+        raise NoAnswer(in_words(error, action, answer.status is not None)) from None
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    body = bytearray()
-    while len(body) < MAX_BODY:
-        chunk = await response.content.read(MAX_BODY - len(body))
+async def fault_of(action: HttpAction, answer: Answer, text: str) -> str:
+    """Why the answer, whose text is given, is no success: empty for one. Success is a status that
+    the job names, else any 2xx, and what it wants to find in the text. Raises NotSearched."""
+    status = answer.status
+    assert status is not None
+    try:
+        said = f"HTTP {status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        said = f"HTTP {status}"
+    if not (status in action.expect if action.expect else 200 <= status < 300):
+        return said
+    if action.expect_body is None or await found_in(text, action.expect_body):
+        return ""
+    return f"{said}, but `{action.expect_body}` is not in the answer"
+
+
+def _keeps_secrets(action: HttpAction, first: URL) -> aiohttp.ClientMiddlewareType:
+    """A redirect to another host gets no secret. aiohttp itself keeps back `Authorization` only."""
+    private = [
+        name
+        for name, value in action.headers.items()
+        if sounds_secret(name) or has_references(value)
+    ]
+
+    async def send(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if request.url.origin() != first.origin():
+            for name in private:
+                request.headers.popall(name, None)
+            if request.body and has_references(action.body or ""):
+                raise WouldTellSecrets
+        return await handler(request)
+
+    return send
+
+
+async def _read(response: aiohttp.ClientResponse, answer: Answer) -> None:
+    while not answer.full:
+        chunk = await response.content.read(MAX_BODY - len(answer.body))
         if not chunk:
             break
-        body += chunk
-    return bytes(body)
-
-
-def _fault(action: HttpAction, status: int) -> str:
-    """Empty for a success: a status that the job names, else any 2xx."""
-    if status in action.expect if action.expect else 200 <= status < 300:
-        return ""
-    try:
-        return f"HTTP {status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return f"HTTP {status}"
+        answer.body += chunk
+    answer.whole = True

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import http
+from crony_ops.node.no_answer import NoAnswer
+from crony_ops.node.pattern import NotSearched
+from crony_ops.node.redaction import Redaction
 from crony_ops.node.run_folder import (
     Ended,
     Started,
@@ -18,6 +21,8 @@ from crony_ops.node.run_folder import (
     record_start,
     text_tail,
 )
+from crony_ops.node.secrets import NoSecret, Secrets
+from crony_ops.node.tls import NoTls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
 
     from crony_ops.node.run_folder import RunFiles, RunMeta
     from crony_ops.node.stop_order import StopOrder
+
+DEFAULT_TIMEOUT = 60
+"""Seconds that a request may take in all when the job names no timeout: a run has to end."""
 
 
 async def make_request(
@@ -42,23 +50,33 @@ async def make_request(
     if number == 1:
         begin_journal(files, meta)
     record_start(files, Started(attempt=number, at=began, monotonic=time.monotonic(), offset=0))
-    timeout = meta.job.timeout or http.DEFAULT_TIMEOUT
-    answer: http.Answer | None = None
+    timeout = meta.job.timeout or DEFAULT_TIMEOUT
+    answer = http.Answer()
+    redact = Redaction(())
+    fault: str | None = None
 
     async def ask() -> None:
-        nonlocal answer
-        answer = await http.request(session(), action)
+        nonlocal redact, fault
+        try:
+            secrets = await Secrets.of(http.texts_of(action))
+            redact = secrets.redaction
+            await http.ask(session(), action, secrets, answer)
+            fault = await http.fault_of(action, answer, answer.text())
+        except (NoSecret, NoTls, NoAnswer, NotSearched) as error:
+            fault = str(error)
 
     await stop.within(timeout, ask())
-    if answer is None:
+    if fault is None:
         state, reason = stop.or_timed_out(timeout)
-        answer = http.Answer(reason=reason)
+        if state is RunState.timed_out:
+            reason = f"{reason}: {answer.so_far()}"
     else:
-        state = RunState.failed if answer.reason else RunState.succeeded
+        state, reason = RunState.failed if fault else RunState.succeeded, redact(fault)
+    output = redact(answer.text(), cut=True).encode()
     with contextlib.suppress(OSError):
         log = open_log(files)
         try:
-            os.write(log, answer.body)
+            os.write(log, output)
         finally:
             os.close(log)
     return Ended(
@@ -68,7 +86,7 @@ async def make_request(
             started_at=began,
             ended_at=time.time(),
             status=answer.status,
-            reason=answer.reason,
-            output=text_tail(answer.body, output_limit(state)),
+            reason=reason,
+            output=text_tail(output, output_limit(state)),
         ),
     )

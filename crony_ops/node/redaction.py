@@ -65,6 +65,9 @@ def _overlap(form: str, text: str) -> int:
 
 def _forms(secret: str) -> Iterator[str]:
     yield secret
+    # In an answer that is read, by its server or here, in another charset than it is written in.
+    yield secret.encode("utf-8", "surrogateescape").decode("latin-1")
+    yield re.sub(r"[^\x00-\x7f]", "\ufffd", secret)
     for quoted in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
         yield quoted
         yield re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quoted)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 MAX_SECRET = 16 * 1024
 """Bytes: a token, a password or a key. What is larger is a mistake, /dev/zero at worst."""
+PATIENCE = 10.0
+"""Seconds for all of a job's: a file may stand on a disk that does not answer."""
 
 
 class NoSecret(Exception):
@@ -40,8 +42,12 @@ class Secrets:
         }
         if not found:
             return cls({})
-        # Off the loop: a file may stand on a disk that does not answer.
-        return cls(await asyncio.to_thread(_look_up, found))
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return cls(await asyncio.to_thread(_look_up, found))
+        except TimeoutError:
+            names = ", ".join(sorted(map(str, found)))
+            raise NoSecret(f"{names}: not read within {PATIENCE:g} s") from None
 
     def put_in(self, text: str) -> str:
         """The text with the values in place of its references, which ``of`` was told of."""

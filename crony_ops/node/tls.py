@@ -29,6 +29,10 @@ async def context_of(action: HttpAction) -> ssl.SSLContext | bool:
     return await asyncio.to_thread(_read, action.ca_file, action.client_cert, action.client_key)
 
 
+def in_plain_words(error: ssl.SSLError) -> str:
+    return (error.reason or "an unknown fault").lower().replace("_", " ")
+
+
 def _read(ca_file: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
     stamps = tuple(_stamp(path) for path in (ca_file, certificate, key))
     return _context(ca_file, certificate, key, stamps)
@@ -67,5 +71,5 @@ def _context(
 
 def _say(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLError):
-        return (error.reason or str(error)).lower().replace("_", " ")
+        return in_plain_words(error)
     return getattr(error, "strerror", None) or str(error)

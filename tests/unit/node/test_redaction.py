@@ -32,6 +32,8 @@ KNOTTY = st.lists(st.text("ab*", min_size=SHORTEST, max_size=8), min_size=1, max
         URL("https://h/").with_query({"q": "pa ss/w&rd+ü"}).raw_query_string[2:],
         json.dumps("pa ss/w&rd+ü")[1:-1],
         html.escape("pa ss/w&rd+ü"),
+        "pa ss/w&rd+ü".encode().decode("latin-1"),
+        "pa ss/w&rd+ü".encode("latin-1").decode("utf-8", "replace"),
     ],
 )
 def test_a_secret_is_masked_as_servers_write_it(written: str) -> None:

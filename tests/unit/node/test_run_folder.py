@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from crony_ops.model.job import Backoff, Job, Retries
+from crony_ops.model.job import Job
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import presets
-from crony_ops.node.execution import retry_delay
 from crony_ops.node.run_folder import (
     Ended,
     RunContext,
@@ -96,23 +93,6 @@ def test_a_log_that_its_run_truncated_is_read_from_its_start(tmp_path: Path) -> 
     log = tmp_path / "log"
     log.write_text("short")
     assert read_tail(log, 1000, 512) == "short"
-
-
-@pytest.mark.parametrize(
-    ("backoff", "delays"),
-    [
-        (Backoff.fixed, [10, 10, 10, 10]),
-        (Backoff.exponential, [10, 20, 25, 25]),
-    ],
-)
-def test_retry_delays(backoff: Backoff, delays: list[float]) -> None:
-    retries = Retries(count=4, delay=10, backoff=backoff, max_delay=25)
-    assert [retry_delay(retries, attempt) for attempt in (1, 2, 3, 4)] == delays
-
-
-def test_exponential_delays_stay_bounded_at_the_hundredth_retry() -> None:
-    retries = Retries(count=100, delay=10, backoff=Backoff.exponential)
-    assert retry_delay(retries, 100) == 300
 
 
 def test_a_preset_that_goes_on_failing_is_tried_every_half_hour() -> None:
