@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
 
 from crony_ops.errors import BadConfig, StateFolderInUse
@@ -28,7 +29,45 @@ CREATE TABLE IF NOT EXISTS pinned (
     cursor INTEGER, cursor_revision INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS contact (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS offline (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS history (
+    id INTEGER PRIMARY KEY CHECK (id = 1), incarnation TEXT NOT NULL, cluster TEXT NOT NULL,
+    revision INTEGER NOT NULL);
 """
+
+# A journal that an older agent left has these to be added; an older agent can read what results.
+_SPOOL_COLUMNS = """
+BEGIN IMMEDIATE;
+ALTER TABLE spool ADD COLUMN job_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE spool ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
+ALTER TABLE spool ADD COLUMN worth INTEGER NOT NULL DEFAULT 3;
+UPDATE spool SET
+    job_id = coalesce(json_extract(CAST(report AS TEXT), '$.record.job_id'), ''),
+    run_id = coalesce(json_extract(CAST(report AS TEXT), '$.record.run_id'), '')
+    WHERE json_valid(CAST(report AS TEXT));
+CREATE INDEX spool_worth ON spool (worth, seq DESC);
+CREATE INDEX spool_run ON spool (job_id, run_id);
+PRAGMA user_version = 1;
+COMMIT;
+"""
+
+
+class Worth(IntEnum):
+    """What goes first from a full spool: the lowest. ``KEPT`` never goes, nor does ``DROPPED``,
+    which tells how many of a job went."""
+
+    NO_NEWS = 0
+    GOOD_NEWS = 1
+    BAD_NEWS = 2
+    KEPT = 3
+    DROPPED = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """A report in the spool; ``seq`` grows with each."""
+
+    seq: int
+    report: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +103,8 @@ class Journal:
         self._db = sqlite3.connect(state_dir / "journal.db", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.executescript(_TABLES)
+        if self._db.execute("PRAGMA user_version").fetchone()[0] < 1:
+            self._db.executescript(_SPOOL_COLUMNS)
 
     def close(self) -> None:
         self._db.close()
@@ -91,19 +132,51 @@ class Journal:
             db.execute("INSERT INTO lease (lease) VALUES (?)", (lease,))
             db.execute("DELETE FROM lease WHERE id <= (SELECT max(id) FROM lease) - 4")
 
-    def spool(self, report: bytes) -> int:
+    def spool(self, report: bytes, *, job_id: str, run_id: str, worth: Worth) -> int:
         """Keep a report until ``unspool``; on the disk when this returns."""
         with self._transaction(synced=True) as db:
-            added = db.execute("INSERT INTO spool (report) VALUES (?)", (report,))
-            assert added.lastrowid is not None
-            return added.lastrowid
+            return _insert(db, report, job_id, run_id, worth)
 
     def unspool(self, seq: int) -> None:
         with self._transaction(synced=False) as db:
             db.execute("DELETE FROM spool WHERE seq = ?", (seq,))
 
-    def spooled(self) -> list[tuple[int, bytes]]:
-        return list(self._db.execute("SELECT seq, report FROM spool ORDER BY seq"))
+    def spooled(self, after: int = 0, most: int = 100) -> list[Spooled]:
+        """Up to ``most`` reports behind the one numbered ``after``, oldest first."""
+        rows = self._db.execute(
+            "SELECT seq, report FROM spool WHERE seq > ? ORDER BY seq LIMIT ?", (after, most)
+        )
+        return [Spooled(*row) for row in rows]
+
+    def spool_size(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM spool").fetchone()[0])
+
+    def untold(self) -> set[tuple[str, str]]:
+        """Job and run ids of what is spooled."""
+        return set(self._db.execute("SELECT job_id, run_id FROM spool"))
+
+    def least_worth(self) -> Spooled | None:
+        """What a full spool drops next: of the least worth the newest. None: nothing may go."""
+        row = self._db.execute(
+            "SELECT seq, report FROM spool WHERE worth < ? ORDER BY worth, seq DESC LIMIT 1",
+            (Worth.KEPT,),
+        ).fetchone()
+        return Spooled(*row) if row else None
+
+    def dropped(self, job_id: str) -> Spooled | None:
+        """The report that tells how many of the job's were dropped before."""
+        row = self._db.execute(
+            "SELECT seq, report FROM spool WHERE job_id = ? AND worth = ?",
+            (job_id, Worth.DROPPED),
+        ).fetchone()
+        return Spooled(*row) if row else None
+
+    def drop(self, seq: int, report: bytes, *, job_id: str, run_id: str) -> None:
+        """Drop a report. ``report`` counts it, in the place of the job's ``dropped`` one."""
+        with self._transaction(synced=False) as db:
+            db.execute("DELETE FROM spool WHERE seq = ?", (seq,))
+            db.execute("DELETE FROM spool WHERE job_id = ? AND worth = ?", (job_id, Worth.DROPPED))
+            _insert(db, report, job_id, run_id, Worth.DROPPED)
 
     def high_water(self) -> dict[str, int]:
         """The newest tick of each job that this node ever claimed."""
@@ -150,6 +223,18 @@ class Journal:
         with self._transaction(synced=False) as db:
             db.execute("INSERT OR REPLACE INTO contact VALUES (1, ?)", (at,))
 
+    def history(self) -> tuple[str, int, int] | None:
+        """Incarnation, cluster id and revision of the etcd that was there last."""
+        row = self._db.execute("SELECT incarnation, cluster, revision FROM history").fetchone()
+        return (row[0], int(row[1], 16), row[2]) if row else None
+
+    def note_history(self, incarnation: str, cluster_id: int, revision: int) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute(
+                "INSERT OR REPLACE INTO history VALUES (1, ?, ?, ?)",
+                (incarnation, f"{cluster_id:x}", revision),
+            )
+
     def claim_offline(self, job_id: str, tick: int) -> None:
         """A pinned job's tick is taken without etcd; on the disk when this returns."""
         with self._transaction(synced=True) as db:
@@ -163,3 +248,12 @@ class Journal:
         """Etcd's cursor stands at ``tick``; a later one, taken meanwhile, stays."""
         with self._transaction(synced=False) as db:
             db.execute("DELETE FROM offline WHERE job_id = ? AND tick <= ?", (job_id, tick))
+
+
+def _insert(db: sqlite3.Connection, report: bytes, job_id: str, run_id: str, worth: Worth) -> int:
+    added = db.execute(
+        "INSERT INTO spool (report, job_id, run_id, worth) VALUES (?, ?, ?, ?)",
+        (report, job_id, run_id, worth),
+    )
+    assert added.lastrowid is not None
+    return added.lastrowid

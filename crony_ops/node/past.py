@@ -10,22 +10,27 @@ from typing import TYPE_CHECKING
 
 from crony_ops.errors import StoreError
 from crony_ops.model.run import OpenRun
+from crony_ops.node.orphans import end_orphans
 
 if TYPE_CHECKING:
     from crony_ops.node.run_folder import RunFolder, RunMeta
     from crony_ops.node.runs import Runs
-    from crony_ops.store import Entry, Etcd
+    from crony_ops.store import Etcd
     from crony_ops.store.keys import Keys
 
 log = logging.getLogger(__name__)
 
 RETRY = 0.5
 UNSEEN = "its agent was restarted, and nobody saw its end"
+UNRECORDED = "it ended, but etcd was restored since, and knows its end no more"
 
 
 class Past:
     """``settled``: nothing of an earlier life is open any more, but what ``untold`` names: runs
-    whose end stands in the spool. Only then may this life claim."""
+    whose end stands in the spool. Only then may this life claim.
+
+    A run that is lost leaves no process behind that nobody follows.
+    """
 
     def __init__(
         self,
@@ -43,6 +48,8 @@ class Past:
         self._runs = runs
         self._untold = untold
         self._unseen: list[OpenRun] = []
+        self._restored = False
+        self._settling = asyncio.Lock()
         self.settled = False
 
     def adopt(self) -> None:
@@ -52,14 +59,39 @@ class Past:
             if not self._runs.adopt(run):
                 self._unseen.append(run)
 
+    def reopen(self) -> None:
+        """Etcd was restored: what it has open of ours may have ended long since, and is not run
+        again."""
+        self._restored = True
+        self.settled = False
+
     async def settle(self) -> None:
         """What is open and nobody here answers for is lost. What is not open any more was told of
         by somebody else, unless it was a run that etcd never knew of."""
+        async with self._settling:
+            while not self.settled:
+                restored, self._restored = self._restored, False
+                await self._settle(restored)
+                self.settled = not self._restored
+
+    async def _settle(self, restored: bool) -> None:
         told_later = self._untold()
         open_runs = await self._open_runs()
         known = {(run.job_id, run.run_id) for run in open_runs}
-        for run in open_runs:
-            if not self._runs.has(run) and (run.job_id, run.run_id) not in told_later:
+        lost = [
+            run
+            for run in open_runs
+            if not self._runs.has(run) and (run.job_id, run.run_id) not in told_later
+        ]
+        await end_orphans(
+            {self._folder.log(run.job_id, run.run_id) for run in (*lost, *self._unseen)}
+        )
+        unseen = {(run.job_id, run.run_id) for run in self._unseen}
+        for run in lost:
+            if restored and (run.job_id, run.run_id) not in unseen:
+                not_again = run.model_copy(update={"on_node_loss_rerun": False})
+                await self._runs.lost(not_again, UNRECORDED)
+            else:
                 await self._runs.lost(run, UNSEEN)
         for run in self._unseen:
             if (run.job_id, run.run_id) in known:
@@ -68,7 +100,7 @@ class Past:
                 await self._runs.lost(run, UNSEEN)
             else:
                 self._folder.forget(run.job_id, run.run_id)
-        self.settled = True
+        self._unseen.clear()
 
     async def _open_runs(self) -> list[OpenRun]:
         while True:
@@ -78,15 +110,8 @@ class Past:
                 log.info("open runs can't be read yet: %s", error)
                 await asyncio.sleep(RETRY)
             else:
-                return [run for entry in left.entries if (run := _read(entry)) is not None]
-
-
-def _read(entry: Entry) -> OpenRun | None:
-    try:
-        return OpenRun.from_json(entry.value)
-    except ValueError as error:
-        log.warning("%s can't be read: %s", entry.key, error)
-        return None
+                runs = (OpenRun.read(entry.key, entry.value) for entry in left.entries)
+                return [run for run in runs if run is not None]
 
 
 def _open_run_of(meta: RunMeta, uuid: str) -> OpenRun:

@@ -11,6 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops import __version__
+from crony_ops.daemon.logs import in_words
 from crony_ops.errors import LeaseLost, NodeTaken, StoreError
 from crony_ops.model.node import Node, PresetFailure
 from crony_ops.store import LeaseKeeper, Txn, absent, get, lease_is, put
@@ -18,6 +19,7 @@ from crony_ops.store import LeaseKeeper, Txn, absent, get, lease_is, put
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crony_ops.node.history import History
     from crony_ops.node.journal import Journal
     from crony_ops.node.settings import NodeSettings
     from crony_ops.store import Entry, Etcd
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY = 0.3
+
+
+class _OtherHistory(Exception):
+    """Etcd is not the one that we registered with."""
 
 
 class Registration:
@@ -37,11 +43,14 @@ class Registration:
         keys: Keys,
         settings: NodeSettings,
         journal: Journal,
+        history: History,
         on_registered: Callable[[], None],
     ) -> None:
         self._etcd = etcd
         self._settings = settings
         self._journal = journal
+        self._history = history
+        self._breaks = 0
         self._key = keys.node(settings.identity)
         self._on_registered = on_registered
         self._keeper = LeaseKeeper(etcd, settings.ttl)
@@ -61,14 +70,18 @@ class Registration:
         """On boottime(): up to here this node may act as the one that holds its jobs."""
         return self._keeper.deadline
 
+    @property
+    def registered(self) -> bool:
+        return self._registered and not self._keeper.expired()
+
     def holds(self) -> bool:
         """Whoever is told no is told through ``on_registered`` when it is yes again."""
-        held = self._registered and not self._keeper.expired()
+        held = self.registered
         self._lapsed = self._lapsed or not held
         return held
 
     async def run(self) -> None:
-        """Register, renew, and register again after any loss.
+        """Register, renew, and register again after any loss, and with a restored etcd.
 
         Raises NodeTaken where another live agent holds the uuid; no failure of etcd ends it.
         """
@@ -81,8 +94,10 @@ class Registration:
                 await self._keeper.run(self._renewed)
             except* LeaseLost:
                 log.warning("the lease is lost: registering again")
+            except* _OtherHistory:
+                log.warning("registering again, with the etcd that is there now")
             except* StoreError as failure:
-                log.warning("not registered: %s", failure.exceptions[0])
+                log.warning("not registered: %s", in_words(failure))
                 await asyncio.sleep(RETRY)
             finally:
                 self._registered = False
@@ -92,6 +107,9 @@ class Registration:
             # A lease may outlast our own deadline, as when this process was frozen.
             self._lapsed = False
             self._on_registered()
+        await self._history.check()
+        if self._history.breaks > self._breaks:
+            raise _OtherHistory
         await self.publish()
 
     async def publish(self) -> None:
@@ -120,6 +138,8 @@ class Registration:
         A stranger that holds it may be our own past, seen from a new machine: it gets one TTL to
         lapse, and then wins.
         """
+        await self._history.check()
+        self._breaks = self._history.breaks
         await self._keeper.grant()
         earlier = self._journal.leases()
         try:

@@ -1,4 +1,10 @@
-"""How a run ended, told to etcd: at once, or from the spool when etcd is back. Never twice."""
+"""How a run ended, told to etcd: at once, or from the spool when etcd is back. Never twice.
+
+The spool is bounded. What etcd has open is kept, or it would stay open for ever (there are no more
+of those than were claimed), and so is what is to be run again. Of the other runs that came about
+without etcd, those that are no news go first, then other successes, then the rest; in each, the
+newest. So the spool tells how it began. How many of a job's went is told as a gap.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +17,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
+from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreError, StoreRefused
 from crony_ops.model.record import Record
-from crony_ops.model.run import GapRecord, QueuedRun, RunRecord
+from crony_ops.model.run import GapRecord, QueuedRun, RunRecord, gap_id
+from crony_ops.node.journal import Worth
 from crony_ops.store import Op, Txn, absent, delete, exists, put, value_is
 from crony_ops.store.endings import end_run, news_of, record_gap
 
 if TYPE_CHECKING:
-    from crony_ops.node.journal import Journal
+    from crony_ops.node.history import History
+    from crony_ops.node.journal import Journal, Spooled
     from crony_ops.store import Batcher, Etcd
     from crony_ops.store.keys import Keys
 
@@ -27,6 +36,8 @@ log = logging.getLogger(__name__)
 RETRY = 0.5
 REFUSED_RETRY = 30.0
 RELIST_EVERY = 20
+PAGE = 100
+"""Reports that are in memory at a time."""
 MOST_TRIMMED = 40
 """Records that go with one end: etcd takes 128 operations in a transaction."""
 
@@ -39,6 +50,15 @@ class Report(Record):
     rerun: QueuedRun | None = None
     offline: bool = False
 
+    @property
+    def worth(self) -> Worth:
+        """What it is worth to a full spool."""
+        if not self.offline or self.rerun or isinstance(self.record, GapRecord):
+            return Worth.KEPT
+        if not self.news:
+            return Worth.NO_NEWS
+        return Worth.GOOD_NEWS if self.record.succeeded else Worth.BAD_NEWS
+
 
 @dataclass(slots=True)
 class _Kept:
@@ -50,7 +70,7 @@ class _Kept:
 
 class Reports:
     """``keep``: how many run records of a job stay in etcd; ``keep_each``: of each node, for a job
-    that runs on every node."""
+    that runs on every node. ``spool_limit``: how many reports wait for etcd."""
 
     def __init__(
         self,
@@ -58,19 +78,25 @@ class Reports:
         batcher: Batcher,
         keys: Keys,
         journal: Journal,
+        history: History,
         *,
         keep: int,
         keep_each: int,
+        spool_limit: int,
     ) -> None:
         self._etcd = etcd
         self._batcher = batcher
         self._keys = keys
         self._journal = journal
+        self._history = history
         self._keep = keep
         self._keep_each = keep_each
+        self._spool_limit = spool_limit
+        self._forgotten_to = 0
+        self._unsure = True
         self._kept: dict[str, _Kept] = {}
         self._spooled = asyncio.Event()
-        if journal.spooled():
+        if journal.spool_size():
             self._spooled.set()
 
     async def send(self, report: Report) -> None:
@@ -81,13 +107,14 @@ class Reports:
             # An etcd that is away comes back; a full one, or a right that is missing, is mended by
             # people: the report stays until then.
             log.warning("%s is spooled: %s", report.record.run_id, error)
+            self._unsure = True
             await self.put_by(report)
 
     async def put_by(self, report: Report) -> None:
         """Leave a report on the disk for ``replay``."""
         while True:  # on a full disk the run stays with us until its end is safe
             try:
-                self._journal.spool(report.to_json())
+                self._spool(report)
             except sqlite3.Error as error:
                 log.error("%s can't be spooled: %s", report.record.run_id, error)
                 await asyncio.sleep(RETRY)
@@ -96,48 +123,91 @@ class Reports:
             else:
                 return self._spooled.set()
 
+    def _spool(self, report: Report) -> None:
+        """Raises sqlite3.Error."""
+        record = report.record
+        self._journal.spool(
+            report.to_json(), job_id=record.job_id, run_id=record.run_id, worth=report.worth
+        )
+        surplus = self._journal.spool_size() - self._spool_limit
+        while surplus > 0 and (least := self._journal.least_worth()) is not None:
+            gap = self._with_one_more(Report.from_json(least.report).record)
+            self._journal.drop(
+                least.seq,
+                Report(record=gap, offline=True).to_json(),
+                job_id=gap.job_id,
+                run_id=gap.run_id,
+            )
+            surplus -= 1
+
+    def _with_one_more(self, record: RunRecord | GapRecord) -> GapRecord:
+        """What is told of the dropped ends of the record's job, this one included."""
+        assert isinstance(record, RunRecord)
+        before = self._journal.dropped(record.job_id)
+        if before is None:
+            log.warning("the spool is full: ends of %s are dropped and counted", record.job_id)
+            return dropped_end(record, None)
+        told = Report.from_json(before.report).record
+        assert isinstance(told, GapRecord)
+        return dropped_end(record, told)
+
     def untold(self) -> set[tuple[str, str]]:
         """Job and run ids whose end stands in the spool: etcd has them open still."""
-        found = set()
-        for _, kept in self._journal.spooled():
-            with contextlib.suppress(ValueError):
-                record = Report.from_json(kept).record
-                found.add((record.job_id, record.run_id))
-        return found
+        return self._journal.untold()
+
+    def forgotten(self) -> None:
+        """Etcd is an older state of itself: it knows nothing of the runs whose ends are spooled."""
+        newest = 0
+        while page := self._journal.spooled(after=newest):
+            newest = page[-1].seq
+        self._forgotten_to = newest
+        self._kept.clear()
 
     async def replay(self) -> None:
         """Tell etcd what is spooled, in order, whenever there is something; for ever."""
         while True:
             await self._spooled.wait()
             self._spooled.clear()
-            refused = False
-            for seq, kept in self._journal.spooled():
-                if await self._replay_one(kept):
-                    self._journal.unspool(seq)
-                else:
-                    refused = True
-            if refused:
+            if await self._replay_all():
                 await asyncio.sleep(REFUSED_RETRY)
                 self._spooled.set()
 
-    async def _replay_one(self, kept: bytes) -> bool:
+    async def _replay_all(self) -> bool:
+        """Whether etcd refused some."""
+        refused, seq = False, 0
+        while page := self._journal.spooled(after=seq, most=PAGE):
+            for spooled in page:
+                seq = spooled.seq
+                if await self._replay_one(spooled):
+                    self._journal.unspool(seq)
+                else:
+                    refused = True
+        return refused
+
+    async def _replay_one(self, spooled: Spooled) -> bool:
         """Whether it need not be kept any longer. What etcd refuses waits; it blocks no other."""
         try:
-            report = Report.from_json(kept)
+            report = Report.from_json(spooled.report)
         except ValueError as error:
             log.error("a spooled report can't be read, and is dropped: %s", error)
             return True
-        while True:
-            try:
-                await self._send(report)
-            except StoreRefused as error:
-                log.warning("%s stays in the spool: %s", report.record.run_id, error)
-                return False
-            except StoreError:
-                await asyncio.sleep(RETRY)
-            else:
-                log.info("%s is reported from the spool", report.record.run_id)
-                return True
+        with about(job=report.record.job_id, run=report.record.run_id):
+            while True:
+                try:
+                    if self._unsure:
+                        await self._history.check()
+                        self._unsure = False
+                    unknown = report.offline or spooled.seq <= self._forgotten_to
+                    await self._send(report.model_copy(update={"offline": unknown}))
+                except StoreRefused as error:
+                    log.warning("%s stays in the spool: %s", report.record.run_id, error)
+                    return False
+                except StoreError:
+                    self._unsure = True
+                    await asyncio.sleep(RETRY)
+                else:
+                    log.info("%s is reported from the spool", report.record.run_id)
+                    return True
 
     async def _send(self, report: Report) -> None:
         record = report.record
@@ -151,8 +221,12 @@ class Reports:
         kept = self._kept.setdefault(record.job_id, _Kept(set()))
         kept.ids.difference_update(oldest)
         kept.ids.add(record.run_id)
-        if not result.succeeded:
+        if not result.succeeded and not report.offline:
             log.info("%s had no open run any more", record.run_id)
+            breaks = self._history.breaks
+            await self._history.check()
+            if self._history.breaks > breaks:  # it is one that never heard of the run
+                await self._send(report.model_copy(update={"offline": True}))
 
     async def _too_many(self, record: RunRecord) -> list[str]:
         """The run ids to trim with this end. Counted in memory, listed now and then: the leader
@@ -176,21 +250,39 @@ class Reports:
         self._kept.pop(job_id, None)
 
 
+def dropped_end(record: RunRecord, before: GapRecord | None) -> GapRecord:
+    """A dropped end of a job, added to those ``before``."""
+    first = record.tick if before is None else min(before.first, record.tick)
+    last = record.tick if before is None else max(before.last, record.tick)
+    return GapRecord(
+        type="gap",
+        run_id=gap_id(last, record.run_id.partition("@")[2]),
+        job_id=record.job_id,
+        first=first,
+        last=last,
+        count=1 if before is None else before.count + 1,
+        reason="run while etcd was away, and how they ended is not known: the spool was full",
+        node=record.node,
+        node_name=record.node_name,
+        at=record.ended_at,
+    )
+
+
 def end_once(keys: Keys, report: Report, record: RunRecord, extra: list[Op]) -> Txn:
     """The end of a run, right however often it is told.
 
     If the run is open, it is ended. If the leader has called it lost meanwhile, the truth takes
     that record's place, as long as the record is still there. If this very record stands already,
-    an answer was lost on the way, and there is nothing left to do.
+    an answer was lost on the way, and there is nothing left to do. A run that etcd never knew of
+    is recorded as it is.
     """
     run_key = keys.run(record.job_id, record.run_id)
     truth = [put(run_key, record.to_json())]
     if report.news:
         truth.append(put(keys.news(record.job_id, record.run_id), news_of(record).to_json()))
-    condition = absent(run_key) if report.offline else exists(run_key)
-    overrule = Txn((condition,), tuple(truth))
-    told = Txn((value_is(run_key, record.to_json()),), (), (overrule,))
     ended = end_run(keys, record, news=report.news, rerun=report.rerun)
+    overrule = Txn((exists(run_key),), tuple(truth), tuple(ended) if report.offline else ())
+    told = Txn((value_is(run_key, record.to_json()),), (), (overrule,))
     return Txn(
         (exists(keys.open(record.node, record.job_id, record.run_id)),),
         (*ended, *extra),

@@ -22,8 +22,9 @@ SETTLED_AFTER = 10.0
 
 class Strays:
     """After a doubt, looks once more at what stands open under ``prefix``, when the doubt must have
-    settled. ``launch`` gets each run that was claimed before and is not among ``ours``: those under
-    way, and those that have ended and whose end etcd has not heard of yet."""
+    settled, and again until nothing is found. ``launch`` gets each run that was claimed before and
+    is not among ``ours``: those under way, and those that have ended and whose end etcd has not
+    heard of yet. What can't be read, the leader complains of."""
 
     def __init__(
         self,
@@ -53,12 +54,13 @@ class Strays:
             except StoreError as error:
                 log.info("strays can't be looked for yet: %s", error)
                 continue
+            strays = []
             for entry in found:
-                try:
-                    run = OpenRun.from_json(entry.value)
-                except ValueError:
-                    continue  # the leader names what can't be read
-                long_since = run.claimed_at < time.time() - SETTLED_AFTER / 2
-                if long_since and (run.job_id, run.run_id) not in ours:
-                    self._launch(run)
-            return
+                run = OpenRun.read(entry.key, entry.value)
+                before = time.time() - SETTLED_AFTER / 2
+                if run and run.claimed_at < before and (run.job_id, run.run_id) not in ours:
+                    strays.append(run)
+            for run in strays:
+                self._launch(run)
+            if not strays:
+                return

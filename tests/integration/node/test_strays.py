@@ -44,7 +44,7 @@ async def test_only_what_nobody_knows_of_and_was_claimed_before_the_doubt_is_lau
                 keys.open_on("n"),
                 group,
                 launched.append,
-                lambda: {(told_later.job_id, told_later.run_id)},
+                lambda: {(run.job_id, run.run_id) for run in (told_later, *launched)},
             )
             search.expect()
             search.expect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from crony_ops.errors import BadConfig, StateFolderInUse
-from crony_ops.node.journal import Journal, Pinned
+from crony_ops.node.journal import Journal, Pinned, Spooled, Worth
 
 
 @pytest.fixture
@@ -19,6 +20,16 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     journal = Journal(tmp_path)
     yield journal
     journal.close()
+
+
+def keep(
+    journal: Journal,
+    report: bytes,
+    job_id: str = "j",
+    run_id: str = "1",
+    worth: Worth = Worth.KEPT,
+) -> int:
+    return journal.spool(report, job_id=job_id, run_id=run_id, worth=worth)
 
 
 def test_a_folder_has_one_agent_at_a_time(tmp_path: Path) -> None:
@@ -30,11 +41,68 @@ def test_a_folder_has_one_agent_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_spool_keeps_reports_in_order_until_they_are_told(journal: Journal) -> None:
-    first, second = journal.spool(b"one"), journal.spool(b"two")
-    assert journal.spooled() == [(first, b"one"), (second, b"two")]
+    first, second = keep(journal, b"one"), keep(journal, b"two")
+    assert journal.spooled() == [Spooled(first, b"one"), Spooled(second, b"two")]
     journal.unspool(first)
-    assert journal.spooled() == [(second, b"two")]
-    assert journal.spool(b"three") > second
+    assert journal.spooled() == [Spooled(second, b"two")]
+    assert keep(journal, b"three") > second
+
+
+def test_the_spool_is_read_page_by_page(journal: Journal) -> None:
+    seqs = [keep(journal, b"%d" % n) for n in range(5)]
+    read, after = [], 0
+    while page := journal.spooled(after=after, most=2):
+        assert len(page) <= 2
+        after = page[-1].seq
+        read += [spooled.seq for spooled in page]
+    assert read == seqs
+
+
+def test_what_is_spooled_is_known_without_reading_it(journal: Journal) -> None:
+    keep(journal, b"no JSON at all", job_id="j", run_id="1")
+    assert journal.untold() == {("j", "1")}
+    assert journal.spool_size() == 1
+
+
+def test_of_the_least_worth_the_newest_goes_first_and_what_is_kept_never(journal: Journal) -> None:
+    keep(journal, b"kept", worth=Worth.KEPT)
+    keep(journal, b"bad", worth=Worth.BAD_NEWS)
+    keep(journal, b"old", worth=Worth.NO_NEWS)
+    keep(journal, b"good", worth=Worth.GOOD_NEWS)
+    keep(journal, b"new", worth=Worth.NO_NEWS)
+    went = []
+    while (least := journal.least_worth()) is not None:
+        went.append(least.report)
+        journal.drop(least.seq, b"%d are gone" % len(went), job_id="j", run_id="m")
+    assert went == [b"new", b"old", b"good", b"bad"]
+    assert [spooled.report for spooled in journal.spooled()] == [b"kept", b"4 are gone"]
+
+
+OLDER = """
+CREATE TABLE spool (seq INTEGER PRIMARY KEY AUTOINCREMENT, report BLOB NOT NULL);
+"""
+
+
+def test_the_spool_of_an_older_agent_is_taken_over(tmp_path: Path) -> None:
+    older = sqlite3.connect(tmp_path / "journal.db")
+    older.executescript(OLDER)
+    reports = (b'{"record":{"job_id":"j","run_id":"1"}}', b"no JSON")
+    older.executemany("INSERT INTO spool (report) VALUES (?)", [(r,) for r in reports])
+    older.commit()
+    older.close()
+    for _ in range(2):
+        journal = Journal(tmp_path)
+        assert tuple(spooled.report for spooled in journal.spooled()) == reports
+        assert journal.untold() == {("j", "1"), ("", "")}
+        assert journal.least_worth() is None
+        journal.close()
+
+
+def test_what_etcd_was_is_remembered(journal: Journal) -> None:
+    assert journal.history() is None
+    journal.note_history("x", 1, 5)
+    journal.note_history("y", 2**64 - 1, 6)
+    assert journal.history() == ("y", 2**64 - 1, 6)
 
 
 def test_a_high_water_tick_never_falls(journal: Journal) -> None:
@@ -89,9 +157,9 @@ def _breaking_off() -> Iterator[tuple[str, int]]:
 DYING = """
 import os, signal, sys
 from pathlib import Path
-from crony_ops.node.journal import Journal
+from crony_ops.node.journal import Journal, Worth
 journal = Journal(Path(sys.argv[1]))
-journal.spool(b"one")
+journal.spool(b"one", job_id="j", run_id="1", worth=Worth.KEPT)
 journal.claim_offline("j", 60)
 journal.add_lease(5)
 journal.raise_high_water([("j", 60)])
@@ -103,7 +171,7 @@ def test_a_killed_agent_forgets_nothing_and_leaves_no_lock(tmp_path: Path) -> No
     died = subprocess.run([sys.executable, "-c", DYING, str(tmp_path)], check=False, timeout=30)
     assert died.returncode == -signal.SIGKILL
     journal = Journal(tmp_path)
-    assert [report for _, report in journal.spooled()] == [b"one"]
+    assert [spooled.report for spooled in journal.spooled()] == [b"one"]
     assert journal.offline() == {"j": 60}
     assert journal.leases() == [5]
     assert journal.high_water() == {"j": 60}

@@ -114,6 +114,21 @@ def test_what_came_about_without_etcd_is_recorded_though_it_was_never_open() -> 
     assert take_news(etcd) == []
 
 
+def test_what_etcd_never_knew_of_queues_its_rerun_too() -> None:
+    etcd = EtcdModel()
+    rerun = QueuedRun(run_id="20270115T080000Z-r1", tick=1, reason="x", rerun=1)
+    tell(etcd, record(RunState.fenced), rerun=rerun, offline=True)
+    assert list(etcd.prefix(KEYS.queue)) == [KEYS.queued("j", rerun.run_id)]
+
+
+def test_the_truth_of_a_bound_job_takes_the_place_of_a_record_that_says_lost(
+    etcd: EtcdModel,
+) -> None:
+    leader_calls_it_lost(etcd)
+    tell(etcd, offline=True)
+    assert state(etcd) is RunState.succeeded
+
+
 def test_a_fenced_run_queues_its_rerun_if_nobody_else_did(etcd: EtcdModel) -> None:
     rerun = QueuedRun(run_id="20270115T080000Z-r1", tick=1, reason="x", rerun=1)
     fenced = record(RunState.fenced)

@@ -1,0 +1,115 @@
+"""A backup of etcd is put back: what has run since is not run again, and nothing stays open."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crony_ops.model.cluster import Meta
+from crony_ops.model.run import OpenRun, RunRecord, RunState
+from crony_ops.model.spec import Cursor
+from tests.faults.scene import Scene, scene
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from crony_ops.local.ledger import LedgerLine
+
+EACH_SECOND = "* * * * * *"
+
+
+async def declare_restored(it: Scene) -> None:
+    """As `crony-ops restored` does: a new incarnation, and every cursor at now."""
+    keys, store = it.cluster.keys, it.cluster.store
+    await store.put(keys.meta, Meta(incarnation=f"{time.time()}", cluster="local").to_json())
+    now = int(time.time())
+    for entry in (await store.range(keys.cursors)).entries:
+        tick = max(now, Cursor.from_json(entry.value).tick)
+        await store.put(entry.key, Cursor(tick=tick).to_json())
+
+
+def run_again(it: Scene) -> list[str]:
+    """Ticks with two runs, but for those whose first was ended by its own node."""
+    runs: dict[tuple[str, int, str], list[LedgerLine]] = {}
+    for line in it.starts():
+        runs.setdefault((line.job, line.tick, line.run.partition("@")[2]), []).append(line)
+    fenced = {
+        (record.job_id, record.run_id)
+        for record in it.evidence.records
+        if isinstance(record, RunRecord) and record.state is RunState.fenced
+    }
+    return [
+        later.run
+        for lines in runs.values()
+        for earlier, later in pairwise(lines)
+        if later.run == earlier.run or (earlier.job, earlier.run) not in fenced
+    ]
+
+
+def all_run_since(it: Scene, jobs: Iterable[str], since: float) -> Callable[[], bool]:
+    return lambda: {line.job for line in it.starts() if line.at > since} >= set(jobs)
+
+
+async def test_no_tick_is_run_again_and_what_was_open_is_closed(tmp_path: Path) -> None:
+    async with scene(tmp_path, nodes=2) as it:
+        jobs = {
+            "report": it.noted(EACH_SECOND),
+            "rerun": it.noted(EACH_SECOND, on_node_loss="rerun"),
+            "all": it.noted(EACH_SECOND, misfire={"policy": "all"}),
+            "pinned": it.noted(EACH_SECOND, run_on={"node": "node-1"}),
+            "everywhere": it.noted(EACH_SECOND, run_on={"every": True}),
+            "brief": it.noted("*/2 * * * * *", 1.5, on_node_loss="rerun", concurrency="allow"),
+            "long": it.noted("*/10 * * * * *", 14, concurrency="allow"),
+        }
+        await it.sync(jobs)
+        await it.until(lambda: {s.job for s in it.starts()} == set(jobs), "every job runs", 40)
+        data, backup = it.cluster.folder.etcd_data, tmp_path / "backup"
+
+        it.cluster.etcd.kill()
+        shutil.copytree(data, backup)
+        it.cluster.etcd.start()
+        saved = time.time()
+        await it.until(lambda: time.time() > saved + 8, "much is run since", 30)
+
+        living = await it.cluster.living_nodes()
+        it.cluster.etcd.kill()
+        shutil.rmtree(data)
+        shutil.move(backup, data)
+        it.cluster.etcd.start()
+        restored = time.time()
+        incarnations = {name: node.incarnation for name, node in living.items()}
+
+        async def all_registered_anew() -> bool:
+            now = await it.cluster.living_nodes()
+            return now.keys() == incarnations.keys() and all(
+                now[name].incarnation != incarnations[name] for name in now
+            )
+
+        await it.until(all_registered_anew, "the nodes register again")
+        await declare_restored(it)
+        declared = time.time()
+        await it.until(all_run_since(it, jobs, declared + 1), "every job goes on", 40)
+        await it.until(lambda: time.time() > declared + 6, "more is run", 30)
+
+        assert run_again(it) == []
+
+        async def nothing_old_is_open() -> bool:
+            entries = (await it.cluster.store.range(it.cluster.keys.opens)).entries
+            return all(OpenRun.from_json(entry.value).tick > restored for entry in entries)
+
+        await it.until(nothing_old_is_open, "what was open is closed", 30)
+        across = {
+            end.run
+            for end in it.ledger()
+            if end.job == "long" and end.event == "end" and end.at > declared
+        }
+        told = {
+            record.run_id: record.state
+            for record in it.evidence.records
+            if isinstance(record, RunRecord) and record.job_id == "long"
+        }
+        assert across
+        assert {told.get(run) for run in across} == {RunState.succeeded}

@@ -1,0 +1,152 @@
+"""The spool is bounded: what goes first is said, what went is counted, the rest is all there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crony_ops.errors import StoreUnavailable
+from crony_ops.model.run import GapRecord, QueuedRun, RunRecord, RunState, rerun_id, tick_run_id
+from crony_ops.node.journal import Journal, Worth
+from crony_ops.node.reports import Report, Reports, dropped_end
+from crony_ops.store.keys import Keys
+
+if TYPE_CHECKING:
+    from crony_ops.store import Txn
+
+LIMIT = 10
+AGAIN = QueuedRun(run_id=rerun_id(1, 1), tick=1, reason="x", rerun=1)
+
+
+class Away:
+    """An etcd, and a batcher, that can't be reached."""
+
+    async def range(self, _prefix: str, **_options: object) -> None:
+        raise StoreUnavailable(endpoints="etcd", reason="away")
+
+    async def submit(self, _txn: Txn) -> None:
+        raise StoreUnavailable(endpoints="etcd", reason="away")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[Journal]:
+    journal = Journal(tmp_path)
+    yield journal
+    journal.close()
+
+
+def reports_of(journal: Journal) -> Reports:
+    away = cast("Any", Away())
+    return Reports(away, away, Keys(), journal, away, keep=10, keep_each=3, spool_limit=LIMIT)
+
+
+def ended(
+    tick: int, state: RunState = RunState.succeeded, job_id: str = "j", **fields: Any
+) -> Report:
+    record = RunRecord(
+        run_id=tick_run_id(tick),
+        job_id=job_id,
+        tick=tick,
+        state=state,
+        node="u",
+        node_name="n",
+        ended_at=tick + 1.0,
+    )
+    return Report(record=record, **{"news": False, "offline": True, **fields})
+
+
+def spooled(journal: Journal) -> list[Report]:
+    return [Report.from_json(kept.report) for kept in journal.spooled(most=10**6)]
+
+
+def gap_of(journal: Journal, job_id: str = "j") -> GapRecord:
+    (gap,) = (
+        report.record
+        for report in spooled(journal)
+        if isinstance(report.record, GapRecord) and report.record.job_id == job_id
+    )
+    return gap
+
+
+@pytest.mark.parametrize(
+    ("report", "worth"),
+    [
+        (ended(1), Worth.NO_NEWS),
+        (ended(1, RunState.skipped), Worth.NO_NEWS),
+        (ended(1, news=True), Worth.GOOD_NEWS),
+        (ended(1, RunState.failed, news=True), Worth.BAD_NEWS),
+        (ended(1, RunState.lost, news=True), Worth.BAD_NEWS),
+        (ended(1, offline=False), Worth.KEPT),
+        (ended(1, RunState.lost, rerun=AGAIN), Worth.KEPT),
+        (Report(record=dropped_end(cast("RunRecord", ended(1).record), None)), Worth.KEPT),
+    ],
+)
+def test_what_is_no_news_is_worth_least_and_what_etcd_has_open_is_kept(
+    report: Report, worth: Worth
+) -> None:
+    assert report.worth is worth
+
+
+async def test_a_full_spool_drops_its_newest_successes_and_counts_them(journal: Journal) -> None:
+    reports = reports_of(journal)
+    failed = ended(7, RunState.failed, news=True)
+    for tick in range(1, 26):
+        await reports.send(failed if tick == 7 else ended(tick))
+    told = spooled(journal)
+    ticks = [report.record.tick for report in told if isinstance(report.record, RunRecord)]
+    assert 7 in ticks
+    assert ticks == list(range(1, len(ticks) + 1)), "the oldest are all there"
+    gap = gap_of(journal)
+    assert len(ticks) + gap.count == 25
+    assert (gap.first, gap.last) == (ticks[-1] + 1, 25)
+    assert "the spool was full" in gap.reason
+
+
+async def test_what_etcd_has_open_is_never_dropped(journal: Journal) -> None:
+    reports = reports_of(journal)
+    for tick in range(1, 3 * LIMIT):
+        await reports.send(ended(tick, offline=False))
+    assert len(spooled(journal)) == 3 * LIMIT - 1
+    assert reports.untold() == {("j", tick_run_id(tick)) for tick in range(1, 3 * LIMIT)}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["j", "k"]),
+            st.sampled_from([RunState.succeeded, RunState.failed, RunState.skipped]),
+            st.booleans(),
+        ),
+        max_size=40,
+    )
+)
+async def test_each_end_is_spooled_or_counted(
+    tmp_path_factory: pytest.TempPathFactory, ends: list[tuple[str, RunState, bool]]
+) -> None:
+    journal = Journal(tmp_path_factory.mktemp("state"))
+    reports = reports_of(journal)
+    for tick, (job_id, state, offline) in enumerate(ends):
+        news = state is RunState.failed
+        await reports.send(ended(tick, state, job_id, news=news, offline=offline))
+    kept, dropped = Counter[str](), Counter[str]()
+    for report in spooled(journal):
+        if isinstance(report.record, GapRecord):
+            assert dropped[report.record.job_id] == 0, "one gap of a job"
+            dropped[report.record.job_id] = report.record.count
+        else:
+            kept[report.record.job_id] += 1
+    assert kept + dropped == Counter(job_id for job_id, _, _ in ends)
+    assert sum(kept.values()) <= max(LIMIT, sum(not offline for _, _, offline in ends) + 1)
+    journal.close()
+
+
+def test_the_gap_of_a_job_on_every_node_bears_the_nodes_name() -> None:
+    record = cast("RunRecord", ended(60).record)
+    gap = dropped_end(record.model_copy(update={"run_id": tick_run_id(60, "n")}), None)
+    assert gap.run_id.endswith("-m@n")
