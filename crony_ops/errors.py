@@ -104,3 +104,11 @@ class ClusterInUse(CronyError):
 
 class LocalClusterFailed(CronyError):
     message = "the local cluster: {reason}"
+
+
+def first_cause(error: BaseException) -> BaseException:
+    """Of a task group's errors the one that was raised on purpose, else the first."""
+    if not isinstance(error, BaseExceptionGroup):
+        return error
+    causes = [first_cause(inner) for inner in error.exceptions]
+    return next((cause for cause in causes if isinstance(cause, CronyError)), causes[0])

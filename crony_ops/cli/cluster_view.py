@@ -7,6 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from crony_ops.errors import first_cause
 from crony_ops.model.cluster import (
     Alert,
     Failover,
@@ -94,17 +95,20 @@ async def read_cluster(etcd: Etcd, keys: Keys) -> ClusterView:
     """Two round trips, whatever the fleet's size. Raises StoreError."""
     _, revision = await etcd.head()
     key_alone = (keys.jobs, keys.opens)
-    async with asyncio.TaskGroup() as group:
-        reads = {
-            prefix: group.create_task(
-                etcd.range(prefix, keys_only=prefix in key_alone, revision=revision)
-            )
-            for prefix in (
-                *(keys.meta, keys.leader, keys.sync, keys.watchers, keys.nodes, keys.rosters),
-                *(keys.cordons, keys.pauses, keys.specs, keys.healths, keys.failovers),
-                *(keys.alerts, *key_alone),
-            )
-        }
+    try:
+        async with asyncio.TaskGroup() as group:
+            reads = {
+                prefix: group.create_task(
+                    etcd.range(prefix, keys_only=prefix in key_alone, revision=revision)
+                )
+                for prefix in (
+                    *(keys.meta, keys.leader, keys.sync, keys.watchers, keys.nodes, keys.rosters),
+                    *(keys.cordons, keys.pauses, keys.specs, keys.healths, keys.failovers),
+                    *(keys.alerts, *key_alone),
+                )
+            }
+    except ExceptionGroup as several:
+        raise first_cause(several) from None
     found = {prefix: read.result().entries for prefix, read in reads.items()}
     return view_of(found, keys, revision)
 

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from crony_ops import __version__
-from crony_ops.errors import CronyError
+from crony_ops.errors import CronyError, first_cause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,11 @@ COMMANDS: dict[str, Entry] = {
     "resume": Entry("pause", "resume", "Let paused jobs run again, from now on."),
     "cordon": Entry("cordon", "cordon", "Give a node no new jobs."),
     "uncordon": Entry("cordon", "uncordon", "Let a node have jobs again."),
+    "drain": Entry("drain", "drain", "Have a node give its jobs up."),
+    "forget": Entry("forget", "forget", "Forget a node that never comes back."),
+    "rebalance": Entry("rebalance", "rebalance", "Spread the jobs evenly over the nodes."),
+    "cursor": Entry("cursor", "app", "Mend up to when a job is accounted for."),
+    "restored": Entry("restored", "restored", "Go on after etcd was restored from a snapshot."),
     "run": Entry("run", "run", "Run a job now, once."),
     "kill": Entry("kill", "kill", "End a run that is under way."),
     "history": Entry("history", "history", "List a job's last runs, and what they add up to."),
@@ -138,7 +143,7 @@ def run(args: Sequence[str]) -> int:
 
 
 def _explain(error: Exception) -> int:
-    cause = _first_cause(error)
+    cause = first_cause(error)
     if os.environ.get("CRONY_DEBUG"):
         import traceback
 
@@ -149,14 +154,6 @@ def _explain(error: Exception) -> int:
     return _fail(
         f"unexpected {type(cause).__name__}: {words} (set CRONY_DEBUG=1 for the traceback)", 1
     )
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    """Of a task group's errors the one that was raised on purpose, else the first."""
-    if not isinstance(error, BaseExceptionGroup):
-        return error
-    causes = [_first_cause(inner) for inner in error.exceptions]
-    return next((cause for cause in causes if isinstance(cause, CronyError)), causes[0])
 
 
 def _fail(words: str, status: int) -> int:

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import time
+import contextlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.cluster_view import read_cluster
 from crony_ops.cli.connection import connected
-from crony_ops.cli.drift import drift
-from crony_ops.cli.output import Output, OutputOption, show
-from crony_ops.cli.status_document import StatusDocument, member_trouble, status_document
+from crony_ops.cli.output import Output, OutputOption, console, show
+from crony_ops.cli.status_look import StatusLook, hurried
 from crony_ops.cli.status_text import print_status
-from crony_ops.errors import StoreUnavailable
+from crony_ops.errors import InvalidInput
+from crony_ops.model.duration import parse_duration
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
-    from crony_ops.store.members import MemberStatus
+    from crony_ops.cli.status_document import StatusDocument
 
 UNHEALTHY = 3
-_PATIENCE = 3.0
-
-
-class NoQuorum(StoreUnavailable):
-    """Members answer, but the store as a whole does not."""
-
-    message = "etcd has no quorum: {standing}. Nothing can be claimed or changed until it has"
+_USUAL_INTERVAL = 2
 
 
 @connected
@@ -43,40 +36,66 @@ def status(
     jobs: Annotated[
         Path, typer.Option("--jobs", help="the jobs folder to compare the last sync with")
     ] = Path("jobs"),
+    watch: Annotated[
+        bool, typer.Option("--watch", help="look again and again, until Ctrl-C")
+    ] = False,
+    interval: Annotated[
+        str | None, typer.Option(metavar="DURATION", help="how often --watch looks; 2s")
+    ] = None,
 ) -> int:
     """Show how etcd, the watchers, the nodes and the jobs stand, and what is wrong.
 
     The document of `--output json` has the fields of StatusDocument: times in unix seconds, sizes
-    in bytes.
+    in bytes. With --watch it comes on a line of its own at each change, or {at, error} when etcd
+    goes away; on a terminal the screen is drawn anew, with what has changed marked for 5 s.
+
+    Examples:
+      $ crony-ops status
+      $ crony-ops status --exit-code --output json
+      $ crony-ops status --watch --interval 1s  # until Ctrl-C
     """
-    document = asyncio.run(_look(settings, jobs))
-    show(asdict(document), output, lambda console: print_status(console, document))
-    return 0 if document.healthy or not exit_code else UNHEALTHY
+    if not watch:
+        if interval is not None:
+            raise InvalidInput(reason="--interval goes with --watch")
+        document = asyncio.run(_look(settings, jobs))
+        show(asdict(document), output, lambda console: print_status(console, document))
+        return 0 if document.healthy or not exit_code else UNHEALTHY
+    if exit_code:
+        raise InvalidInput(reason="--watch ends with Ctrl-C, which says nothing of health")
+    with contextlib.suppress(KeyboardInterrupt):
+        _watch(settings, jobs, _seconds(interval), output)
+    return 0
 
 
 async def _look(settings: EtcdSettings, jobs: Path) -> StatusDocument:
     from crony_ops.store.client import Etcd
 
-    hurried = settings.model_copy(
-        update={"request_timeout": min(settings.request_timeout, _PATIENCE)}
-    )
-    async with Etcd(hurried) as etcd, asyncio.TaskGroup() as group:
-        members = group.create_task(etcd.members())
-        try:
-            view = await read_cluster(etcd, Keys(settings.prefix))
-        except StoreUnavailable as error:
-            raise _without_quorum(await members) or error from None
-        drifted = group.create_task(drift(jobs, view.sync))
-    return status_document(view, members.result(), drifted.result(), time.time())
+    async with Etcd(hurried(settings)) as etcd:
+        return await StatusLook(etcd, Keys(settings.prefix), jobs).look()
 
 
-def _without_quorum(members: list[MemberStatus]) -> NoQuorum | None:
-    """None if no member answers at all: then it may be the network as well."""
-    answering = [member.name for member in members if member.error is None]
-    if not answering:
-        return None
-    silent = [f"{member.name} ({member_trouble(member)})" for member in members if member.error]
-    standing = f"{len(answering)} of {len(members)} members answer: {', '.join(answering)}"
-    if silent:
-        standing += f"; silent: {', '.join(silent)}"
-    return NoQuorum(standing=standing)
+def _seconds(interval: str | None) -> int:
+    """Raises InvalidInput."""
+    try:
+        seconds = _USUAL_INTERVAL if interval is None else parse_duration(interval)
+    except ValueError as error:
+        raise InvalidInput(reason=f"--interval: {error}") from None
+    if seconds == 0:
+        raise InvalidInput(reason="--interval: a second at least")
+    return seconds
+
+
+def _watch(settings: EtcdSettings, jobs: Path, interval: int, output: Output) -> None:
+    """Until interrupted. Raises InvalidInput where it can't be shown."""
+    from crony_ops.cli.status_watch import watch_as_json, watch_on_screen
+
+    if output is Output.json:
+        asyncio.run(watch_as_json(settings, jobs, interval))
+        return
+    screen = console()
+    if output is not Output.text or not screen.is_terminal:
+        raise InvalidInput(
+            reason="--watch draws on a terminal, and this is none; --output json prints a line at "
+            "each change"
+        )
+    asyncio.run(watch_on_screen(settings, jobs, interval, screen))

@@ -18,53 +18,68 @@ if TYPE_CHECKING:
     from crony_ops.cli.node_parts import FailoverCounts, NodePart
     from crony_ops.cli.status_document import StatusDocument
 
-NODE_STYLES = {"up": "green", "cordoned": "yellow", "unreadable": "red", "lost": "bold red"}
+NODE_STYLES = {
+    "up": "green",
+    "cordoned": "yellow",
+    "draining": "yellow",
+    "unreadable": "red",
+    "lost": "bold red",
+}
 _LISTED = 10
 _SEVERITIES = {"critical": "bold red", "warning": "yellow", "info": ""}
 
 
 def print_status(console: Console, document: StatusDocument) -> None:
-    """The section that has nothing to tell is left out."""
+    console.print(status_grid(document))
+
+
+def status_grid(document: StatusDocument, marked: frozenset[str] = frozenset()) -> Table:
+    """The section that has nothing to tell is left out. ``marked`` has labels as `status_changes`
+    gives them: these stand out."""
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="bold", no_wrap=True, min_width=8)
+    grid.add_column(no_wrap=True, min_width=8)
     grid.add_column()
-    grid.add_row("cluster", _cluster(document))
-    grid.add_row("watcher", _watchers(document))
-    grid.add_row("sync", _sync(document))
-    grid.add_row("jobs", _jobs(document))
+
+    def row(label: str, said: Text | Table) -> None:
+        grid.add_row(Text(label, "bold reverse" if label in marked else "bold"), said)
+
+    row("cluster", _cluster(document))
+    row("watcher", _watchers(document))
+    row("sync", _sync(document))
+    row("jobs", _jobs(document))
     if document.nodes:
-        grid.add_row("nodes", nodes_table(document.nodes, document.at))
+        row("nodes", nodes_table(document.nodes, document.at, marked))
     else:
-        grid.add_row("nodes", Text("none was ever seen", "yellow"))
+        row("nodes", Text("none was ever seen", "yellow"))
     if document.failing:
         failing = [
             (Text(f.job, "red"), _in_a_row(f.in_a_row, f.since, document.at), f.reason)
             for f in document.failing
         ]
-        grid.add_row("failing", _columns(failing))
+        row("failing", _columns(failing))
     if document.unassigned:
-        grid.add_row(
-            "no node", _columns([(Text(u.job, "red"), u.reason) for u in document.unassigned])
-        )
+        row("no node", _columns([(Text(u.job, "red"), u.reason) for u in document.unassigned]))
     if document.failovers:
         open_failovers = [
             (f.node, f"for {span(document.at - f.started_at)}", in_words(f))
             for f in document.failovers
         ]
-        grid.add_row("failover", _columns(open_failovers))
-    grid.add_row("alerts", _alerts(document))
+        row("failover", _columns(open_failovers))
+    row("alerts", _alerts(document))
     if document.unreadable:
-        grid.add_row("broken", _columns([(Text(key, "red"),) for key in document.unreadable]))
+        row("broken", _columns([(Text(key, "red"),) for key in document.unreadable]))
     if document.problems:
-        grid.add_row("wrong", Text(" · ".join(document.problems), "red"))
-    console.print(grid)
+        row("wrong", Text(" · ".join(document.problems), "red"))
+    return grid
 
 
-def nodes_table(nodes: Iterable[NodePart], now: float) -> Table:
+def nodes_table(
+    nodes: Iterable[NodePart], now: float, marked: frozenset[str] = frozenset()
+) -> Table:
     """The living nodes' presets, the lost ones' failover."""
     rows = (
         (
-            node.name,
+            Text(node.name, "reverse" if f" {node.name}" in marked else ""),
             Text(node.state, NODE_STYLES[node.state]),
             node.jobs,
             "-" if node.state == "lost" else node.running,

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
 from crony_ops.catalog import load_catalog, read_provenance
 from crony_ops.catalog.presets import find_presets
-from crony_ops.cli.cluster_view import read_cluster
 from crony_ops.cli.output import console
-from crony_ops.cli.status_document import StatusDocument, status_document
-from crony_ops.cli.status_text import print_status
+from crony_ops.cli.status_look import StatusLook
+from crony_ops.cli.status_text import status_grid
 from crony_ops.cli.validate import print_problems
 from crony_ops.errors import InvalidInput, StoreError
 from crony_ops.local.cluster import LocalCluster
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from crony_ops.catalog import Catalog
+    from crony_ops.cli.status_document import StatusDocument
 
 _LOOK_EVERY = 1.0
 # Where the shipped jobs look for etcd.
@@ -98,50 +99,32 @@ async def _live(cluster: LocalCluster, catalog: Catalog) -> None:
 
 
 async def _show_live(cluster: LocalCluster, screen: Console) -> None:
+    look = StatusLook(cluster.store, cluster.keys, None)
     with Live(console=screen, auto_refresh=False, transient=True) as live:
         while True:
-            live.update(await _sheet(cluster, screen), refresh=True)
+            live.update(await _sheet(look), refresh=True)
             await asyncio.sleep(_LOOK_EVERY)
 
 
-async def _sheet(cluster: LocalCluster, screen: Console) -> Text | Group:
+async def _sheet(look: StatusLook) -> Text | Group:
     try:
-        document = await _look(cluster)
+        return Group(Text(), status_grid(await look.look()))
     except StoreError as error:
         return Text(str(error), "red")
-    paper = Console(
-        file=io.StringIO(),
-        width=screen.width,
-        force_terminal=True,
-        color_system=screen.color_system,  # type: ignore[arg-type]
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    with paper.capture() as captured:
-        print_status(paper, document)
-    return Group(Text(), Text.from_ansi(captured.get()))
 
 
 async def _tell_changes(cluster: LocalCluster, screen: Console) -> None:
     """A line whenever how it stands has changed."""
-    told = ""
+    look, told = StatusLook(cluster.store, cluster.keys, None), ""
     while True:
         try:
-            words = _in_a_line(await _look(cluster))
+            words = _in_a_line(await look.look())
         except StoreError as error:
             words = str(error)
         if words != told:
             screen.print(f"{time.strftime('%H:%M:%S')}  {words}", soft_wrap=True)
             told = words
         await asyncio.sleep(_LOOK_EVERY)
-
-
-async def _look(cluster: LocalCluster) -> StatusDocument:
-    async with asyncio.TaskGroup() as group:
-        members = group.create_task(cluster.store.members())
-        view = group.create_task(read_cluster(cluster.store, cluster.keys))
-    return status_document(view.result(), members.result(), None, time.time())
 
 
 def _in_a_line(document: StatusDocument) -> str:
