@@ -68,10 +68,14 @@ def sweep() -> None:
             _remove(path)
 
 
-def _remove(path: Path) -> None:
-    # Busy: somebody is still in it.
-    with contextlib.suppress(OSError):
+def _remove(path: Path) -> bool:
+    try:
         path.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:  # busy: somebody is still in it
+        return False
+    return True
 
 
 class Cgroup:
@@ -120,6 +124,6 @@ class Cgroup:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
 
-    def remove(self) -> None:
-        """Unless somebody is still in it."""
-        _remove(self.path)
+    def remove(self) -> bool:
+        """False while somebody is still in it."""
+        return _remove(self.path)

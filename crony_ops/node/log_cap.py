@@ -118,7 +118,7 @@ def _write(descriptor: int, piece: bytes, at: int) -> None:
 
 def kept_pieces(descriptor: int, start: int) -> list[tuple[int, int]]:
     """Where the file has data from ``start`` on: from, to. Holes are passed over, not read."""
-    found = []
+    found: list[tuple[int, int]] = []
     while True:
         try:
             start = os.lseek(descriptor, start, os.SEEK_DATA)

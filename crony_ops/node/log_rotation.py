@@ -30,7 +30,8 @@ def to_remove(logs: Iterable[Log], now: float, days: float, total: int) -> list[
 
     Never one of an unfinished run, though its size counts.
     """
-    removed, kept = [], []
+    removed: list[Log] = []
+    kept: list[Log] = []
     for log in sorted(logs, key=lambda log: (log.at, log.path)):
         too_old = log.at < now - days * DAY and not log.unfinished
         (removed if too_old else kept).append(log)

@@ -27,6 +27,7 @@ PREAMBLE = Path(__file__).with_name("preamble.bash")
 """What each bash reads first, by this path: so it must be a file, and part of the wheel."""
 
 _FIRST_LOOK = 0.02
+_LAST_LOOK = 1.0
 _TABLE = SharedTable()
 
 
@@ -61,6 +62,7 @@ class Process:
         self._life = life
         self._mark = mark.encode()
         self._group = group
+        self._entered = group is not None
         self._loop = asyncio.get_running_loop()
         self._pidfd = os.pidfd_open(pid)
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -72,7 +74,7 @@ class Process:
         if self._life >= 0:
             with contextlib.suppress(BrokenPipeError):
                 os.write(self._life, b"\n")
-        self.close()
+        self._let_go()
         if not self.ended.done():
             self.ended.set_result(None)
 
@@ -86,6 +88,12 @@ class Process:
 
     def close(self) -> None:
         """No longer wait for it. It goes on, unless its life hangs on this process."""
+        self._let_go()
+        if self._group is not None and not self._group.remove() and not self._loop.is_closed():
+            # What watches over its life is about to end. A daemon is left alone, and its group.
+            self._loop.call_later(_LAST_LOOK, self._group.remove)
+
+    def _let_go(self) -> None:
         if self._life >= 0:
             os.close(self._life)
             self._life = -1
@@ -93,8 +101,6 @@ class Process:
             self._loop.remove_reader(self._pidfd)
             os.close(self._pidfd)
             self._pidfd = -1
-            if self._group is not None:
-                self._group.remove()
 
     async def end(self, grace: float, first: signal.Signals = signal.SIGTERM) -> None:
         """``first`` to all that belongs to it, KILL to what is left after ``grace`` seconds.
@@ -102,9 +108,6 @@ class Process:
         That is its control group; without one, its session and whatever else of the run carries
         its mark. Returns when nothing of it runs any more; at once when that is so already.
         """
-        # Its first process enters the group by itself. One that never did leaves it empty.
-        if self._group is not None and not self.ended.done() and not self._group.pids():
-            self._group = None
         self._signal_group(first)
         _signal(await self._left(), first, self.pid)
         try:
@@ -131,8 +134,12 @@ class Process:
         return bool(await self._left())
 
     async def _left(self) -> list[int]:
-        if self._group is not None:
-            return self._group.pids()
+        if self._group is not None and self._entered:
+            found = self._group.pids()
+            if found or not self._signal_group(0):
+                return found
+            # Its first process was to enter the group by itself, and did not, or not yet.
+            self._entered = False
         asked = time.monotonic()
         table = await asyncio.to_thread(_TABLE.read, asked)
         return table.of(self.pid, self._mark)
@@ -142,9 +149,15 @@ class Process:
         if self._group is not None:
             self._group.kill()
 
-    def _signal_group(self, number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+    def _signal_group(self, number: int) -> bool:
+        """Whether its process group still has a process."""
+        try:
             os.killpg(self.pid, number)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # all of them changed their user
+            return True
+        return True
 
 
 def _signal(pids: Sequence[int], number: signal.Signals, told_group: int | None = None) -> None:

@@ -13,7 +13,7 @@ from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import shell
 from crony_ops.node.cgroup import Cgroup
 from crony_ops.node.forbidden_output import forbidden
-from crony_ops.node.proc_table import read_table, running_with, session_leader_with
+from crony_ops.node.proc_table import running_with, session_leader_with
 from crony_ops.node.process import Process, boot_id, spawn
 from crony_ops.node.run_folder import (
     Ended,
@@ -29,6 +29,8 @@ from crony_ops.node.run_folder import (
 from crony_ops.node.shell import CannotStart
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from crony_ops.node.run_folder import Journal, RunContext, RunFiles, RunMeta
     from crony_ops.node.stop_order import StopOrder
 
@@ -38,12 +40,17 @@ _IN_WORDS = {126: "exit 126, could not be executed", 127: "exit 127, not found"}
 """What these mean to every shell."""
 
 
-def start(meta: RunMeta, files: RunFiles, number: int, began: float) -> ShellAttempt:
-    """Raises CannotStart, OSError or ValueError (a NUL byte in the command)."""
+def start(
+    meta: RunMeta, files: RunFiles, number: int, began: float, own: Mapping[str, str]
+) -> ShellAttempt:
+    """``own``: the job's variables with the secrets in them, which the journal must not have.
+
+    Raises CannotStart, OSError or ValueError (a NUL byte in the command)."""
     job, context = meta.job, meta.context
     assert job.shell is not None
     presets = [path.read_text("utf-8") for path in context.preset_env]
-    env = shell.environment(job, context, files, number, os.environ, presets)
+    with_secrets = job.model_copy(update={"env": own})
+    env = shell.environment(with_secrets, context, files, number, os.environ, presets)
     wrapped = not context.dies_with_agent and shell.hides_its_end(job)
     argv = shell.command_line(job, files, number, wrapped=wrapped)
     if number == 1:
@@ -109,32 +116,26 @@ def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt |
     One that was to die with its agent is none either; if something of it still runs, it is killed.
     """
     meta = journal.meta
-    process = None
+    process, group = None, None
     if meta.job.shell is not None and meta.boot_id == boot_id():
-        process = _still_running(started, meta.context, files)
+        group = Cgroup.of(meta.context, files, started.attempt)
+        process = _still_running(started, meta.context, files, group)
     if meta.context.dies_with_agent or (process is None and journal.left is None):
         if process is not None:
             process.kill()
             process.close()
-        if meta.job.shell is not None:
-            _kill_what_is_left(meta.context, files, started.attempt)
+        if group is not None:
+            group.kill()
+            group.remove()
         return None
-    if process is None and (group := Cgroup.of(meta.context, files, started.attempt)) is not None:
+    if process is None and group is not None:
         group.remove()
     return ShellAttempt(meta, files, started, process)
 
 
-def _kill_what_is_left(context: RunContext, files: RunFiles, attempt: int) -> None:
-    """Of an attempt whose first process is gone or was just killed."""
-    if (group := Cgroup.of(context, files, attempt)) is not None:
-        group.kill()
-        group.remove()
-    for pid in read_table().marked.get(str(files.log).encode(), ()):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _still_running(started: Started, context: RunContext, files: RunFiles) -> Process | None:
+def _still_running(
+    started: Started, context: RunContext, files: RunFiles, group: Cgroup | None
+) -> Process | None:
     """The attempt's process, if that very process still lives."""
     marks = {
         "CRONY_JOB": context.job_id,
@@ -145,7 +146,6 @@ def _still_running(started: Started, context: RunContext, files: RunFiles) -> Pr
     if pid is None:
         return None
     try:
-        group = Cgroup.of(context, files, started.attempt)
         process = Process(pid, mark=str(files.log), group=group)
     except ProcessLookupError:
         return None
