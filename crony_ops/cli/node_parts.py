@@ -35,8 +35,8 @@ class FailoverCounts:
 
 @dataclass(frozen=True, slots=True)
 class NodePart:
-    """``state`` is up, cordoned, unreadable or lost. ``seen_at`` is by the node's own clock; for a
-    lost node, by the leader's. ``clock_offset``: seconds that its clock is wrong,
+    """``state`` is up, cordoned, draining, unreadable or lost. ``seen_at`` is by the node's own
+    clock; for a lost node, by the leader's. ``clock_offset``: seconds that its clock is wrong,
     if that is too much. ``failover`` is that of the node's last loss, if it is lost."""
 
     name: str
@@ -80,7 +80,7 @@ def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
     elif uuid not in view.nodes:
         state = "unreadable"
     else:
-        state = "cordoned" if cordon else "up"
+        state = ("draining" if cordon.evict else "cordoned") if cordon else "up"
     last = max(
         (failover for failover in view.failovers if failover.node == uuid),
         key=lambda failover: failover.started_at,

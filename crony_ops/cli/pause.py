@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,19 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.connection import connected
+from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
 from crony_ops.cli.lookup import unknown
 from crony_ops.cli.operator import operator
-from crony_ops.cli.output import console, span
-from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
-from crony_ops.model.duration import parse_duration
-from crony_ops.model.node import Node, Pause
+from crony_ops.cli.output import console
+from crony_ops.cli.waiting import read_duration
+from crony_ops.errors import InvalidInput, OutcomeUnknown
+from crony_ops.model.node import Pause
 from crony_ops.model.spec import Cursor
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 from crony_ops.store.txn import Op, Txn, absent, delete, exists, get, mod_is, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from crony_ops.store.client import Etcd
     from crony_ops.store.entry import Entry
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 _TRIES = 20
 # With the pause, 128: as many as etcd takes in a transaction.
 _CURSORS_AT_ONCE = 127
-_NEWEST_RENEWAL_WITHIN = 60
 
 _Jobs = Annotated[list[str], typer.Argument(metavar="JOB...")]
 
@@ -40,58 +39,63 @@ class NotResumable(InvalidInput):
     message = "{job} can't be resumed: {reason}"
 
 
-class ClockError(CronyError):
-    """`resume` puts cursors at now: with a wrong clock it would forget ticks, or repeat some."""
-
-    message = "nothing is resumed: this machine's clock is {off} {direction} the nodes' clocks"
-
-
 @connected
 def pause(
     settings: EtcdSettings,
     jobs: _Jobs,
     why: Annotated[str, typer.Option("--why", help="for those who see it in status")] = "",
+    how_long: Annotated[
+        str | None, typer.Option("--for", metavar="DURATION", help="how long: 2h, 1d")
+    ] = None,
     until: Annotated[
-        str | None,
-        typer.Option("--until", metavar="WHEN", help="2026-12-01T08:00, or a duration: 2h, 1d"),
+        str | None, typer.Option("--until", metavar="TIME", help="until when: 2026-12-01T08:00")
     ] = None,
 ) -> None:
-    """Let jobs rest: their ticks pass, a run under way goes on. `crony-ops run` still runs them."""
+    """Let jobs rest: their ticks pass, a run under way goes on. `crony-ops run` still runs them.
+
+    Without --for and --until they rest until `crony-ops resume`.
+
+    Examples: `crony-ops pause db-backup --for 2h --why "new disk"`,
+    `crony-ops pause db-backup report --until 2030-12-01T08:00`.
+    """
     now = time.time()
-    order = Pause(who=operator(), at=now, why=why, until=until and read_until(until, now))
+    order = Pause(who=operator(), at=now, why=why, until=end_of_pause(how_long, until, now))
     asyncio.run(pause_jobs(settings, jobs, order))
 
 
 @connected
 def resume(settings: EtcdSettings, jobs: _Jobs) -> None:
-    """Let paused jobs run again from now on. What was due meanwhile is not made up."""
+    """Let paused jobs run again from now on. What was due meanwhile is not made up.
+
+    Example: `crony-ops resume db-backup`.
+    """
     asyncio.run(resume_jobs(settings, jobs))
 
 
-def read_until(written: str, now: float) -> float:
-    """Unix seconds, after ``now``; an ISO time without an offset is in this machine's zone.
+def end_of_pause(how_long: str | None, until: str | None, now: float) -> float | None:
+    """Unix seconds, after ``now``; None for a pause without an end. An ISO time without an offset
+    is in this machine's zone.
 
     Raises InvalidInput.
     """
+    if how_long is not None and until is not None:
+        raise InvalidInput(reason="--for and --until say the same: give one of them")
+    if how_long is not None:
+        duration = read_duration("--for", how_long)
+        if not duration:
+            raise InvalidInput(reason=f"--for {how_long!r} is over at once")
+        return now + duration
+    if until is None:
+        return None
     try:
-        until = now + parse_duration(written)
+        end = datetime.fromisoformat(until).timestamp()
     except ValueError:
-        try:
-            until = datetime.fromisoformat(written).timestamp()
-        except ValueError:
-            raise InvalidInput(
-                reason=f"--until {written!r} is no time (2026-12-01T08:00) and no duration (2h)"
-            ) from None
-    if until <= now:
-        raise InvalidInput(reason=f"--until {written!r} has passed already")
-    return until
-
-
-def clock_offset(now: float, nodes: Iterable[Node]) -> float:
-    """How many seconds ``now`` is ahead of (behind: negative) what it can be, given that one of
-    the living ``nodes`` has told its time a moment ago. 0 if all is well, or there is no node."""
-    newest = max((node.renewed_at for node in nodes), default=now)
-    return now - newest if not -5 <= now - newest <= _NEWEST_RENEWAL_WITHIN else 0.0
+        raise InvalidInput(
+            reason=f"--until {until!r} is no time (2026-12-01T08:00); a duration goes with --for"
+        ) from None
+    if end <= now:
+        raise InvalidInput(reason=f"--until {until!r} has passed already")
+    return end
 
 
 async def pause_jobs(settings: EtcdSettings, jobs: Sequence[str], order: Pause) -> None:
@@ -127,10 +131,7 @@ async def resume_jobs(settings: EtcdSettings, jobs: Sequence[str]) -> None:
     keys = Keys(settings.prefix)
     async with Etcd(settings) as etcd:
         await _all_known(etcd, keys, jobs)
-        nodes = _readable((await etcd.range(keys.nodes)).entries)
-        off = clock_offset(time.time(), nodes)
-        if off:
-            raise ClockError(off=span(abs(off)), direction="ahead of" if off > 0 else "behind")
+        await check_clock(etcd, keys)
         for job_id in jobs:
             console().print(await _resume_one(etcd, keys, job_id))
 
@@ -143,7 +144,7 @@ async def _resume_one(etcd: Etcd, keys: Keys, job_id: str) -> str:
             return f"{job_id} runs again" if in_doubt else f"{job_id} was not paused"
         if (pause := _read_pause(paused)) is not None and pause.removal:
             raise NotResumable(job=job_id, reason="it left the job files; put it back, and sync")
-        cursors = await _cursors(etcd, keys, job_id)
+        cursors = await cursors_of(etcd, keys, job_id)
         now = int(time.time())
         try:
             if await _move_up(etcd, paused, cursors, now):
@@ -153,13 +154,6 @@ async def _resume_one(etcd: Etcd, keys: Keys, job_id: str) -> str:
     raise NotResumable(job=job_id, reason="others keep changing it; try again")
 
 
-async def _cursors(etcd: Etcd, keys: Keys, job_id: str) -> list[Entry]:
-    """The job's cursor, or those that it has on each node."""
-    own = keys.cursor(job_id)
-    entries = (await etcd.range(own)).entries
-    return [entry for entry in entries if entry.key == own or entry.key.startswith(f"{own}/")]
-
-
 async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) -> bool:
     """Put the cursors at ``now`` and take the pause away; False if one has changed since.
 
@@ -167,7 +161,7 @@ async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) ->
     """
     while True:
         some, cursors = cursors[:_CURSORS_AT_ONCE], cursors[_CURSORS_AT_ONCE:]
-        moves: list[Op] = [put(c.key, Cursor(tick=max(now, _tick(c))).to_json()) for c in some]
+        moves: list[Op] = [put(c.key, Cursor(tick=max(now, tick_of(c))).to_json()) for c in some]
         end = [] if cursors else [delete(paused.key)]
         result = await etcd.txn(
             Txn(
@@ -182,27 +176,11 @@ async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) ->
             return result.succeeded
 
 
-def _readable(entries: Iterable[Entry]) -> list[Node]:
-    """A record that can't be read must not keep jobs from being resumed."""
-    nodes = []
-    for entry in entries:
-        with contextlib.suppress(ValueError):
-            nodes.append(Node.from_json(entry.value))
-    return nodes
-
-
 def _read_pause(entry: Entry) -> Pause | None:
     try:
         return Pause.from_json(entry.value)
     except ValueError:
         return None
-
-
-def _tick(cursor: Entry) -> int:
-    try:
-        return Cursor.from_json(cursor.value).tick
-    except ValueError:
-        return 0
 
 
 async def _all_known(etcd: Etcd, keys: Keys, jobs: Sequence[str]) -> None:

@@ -153,7 +153,7 @@ async def test_an_order_names_its_node_and_a_second_one_is_refused(
 async def test_a_pause_is_put_once_and_names_who_did_it(
     crony_ops: CommandLine, etcd: Etcd, keys: Keys
 ) -> None:
-    await crony_ops("pause", "report", "--why", "new tables", "--until", "2h")
+    await crony_ops("pause", "report", "--why", "new tables", "--for", "2h")
     entry = await etcd.get(keys.pause("report"))
     assert entry is not None
     order = Pause.from_json(entry.value)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from crony_ops.cli.cursors import clock_offset
 from crony_ops.cli.lookup import UnknownName, node_named
-from crony_ops.cli.pause import clock_offset, read_until
+from crony_ops.cli.pause import end_of_pause
 from crony_ops.errors import InvalidInput
 from tests.integration.cli.example_fleet import node
 from tests.unit.cli.views import KEYS, NOW, example_view
@@ -27,17 +28,36 @@ def test_an_unknown_node_names_the_nearest() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "until"),
-    [("2h", NOW + 7_200), ("90", NOW + 90), ("2026-12-01T08:00:00+08:00", 1_796_083_200.0)],
+    ("how_long", "until", "end"),
+    [
+        ("2h", None, NOW + 7_200),
+        ("90", None, NOW + 90),
+        (None, "2026-12-01T08:00:00+08:00", 1_796_083_200.0),
+        (None, None, None),
+    ],
 )
-def test_a_pause_ends_at_a_time_or_after_a_while(written: str, until: float) -> None:
-    assert read_until(written, NOW) == until
+def test_a_pause_ends_at_a_time_or_after_a_while_or_never(
+    how_long: str | None, until: str | None, end: float | None
+) -> None:
+    assert end_of_pause(how_long, until, NOW) == end
 
 
-@pytest.mark.parametrize("written", ["tomorrow", "2020-01-01", "0s"])
-def test_an_end_that_is_none_or_has_passed_is_refused(written: str) -> None:
+@pytest.mark.parametrize(
+    ("how_long", "until"),
+    [
+        (None, "tomorrow"),
+        (None, "2020-01-01"),
+        (None, "2h"),
+        ("0s", None),
+        ("tomorrow", None),
+        ("2h", "2026-12-01"),
+    ],
+)
+def test_an_end_that_is_none_or_has_passed_is_refused(
+    how_long: str | None, until: str | None
+) -> None:
     with pytest.raises(InvalidInput):
-        read_until(written, NOW)
+        end_of_pause(how_long, until, NOW)
 
 
 @pytest.mark.parametrize(("ahead", "off"), [(0, 0), (15, 0), (61, 61), (-4, 0), (-30, -30)])
