@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops.daemon.contact import contact
-from crony_ops.daemon.exposition import expose
 from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreError
 from crony_ops.model.run import OpenRun, RunKind, RunState
@@ -19,7 +18,6 @@ from crony_ops.node.history import History
 from crony_ops.node.holdings import Holdings, not_understood
 from crony_ops.node.kill_orders import KillOrders
 from crony_ops.node.log_keeper import LogKeeper
-from crony_ops.node.metrics import NodeMetrics
 from crony_ops.node.offline import Offline
 from crony_ops.node.past import Past
 from crony_ops.node.presets import Presets
@@ -39,30 +37,10 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from crony_ops.node.journal import Journal
+    from crony_ops.node.metrics import NodeMetrics
     from crony_ops.node.settings import NodeSettings
 
 log = logging.getLogger(__name__)
-
-
-class _Stopped(Exception):
-    """Ends the group of the agent's tasks, whatever they wait for."""
-
-
-async def run_agent(
-    settings: NodeSettings, etcd: Etcd, journal: Journal, stop: asyncio.Event
-) -> None:
-    """Until ``stop`` is set and the runs have ended, or their grace has. What still runs then goes
-    on without us, for the next life to adopt. Raises NodeTaken."""
-    metrics = NodeMetrics()
-    try:
-        async with asyncio.TaskGroup() as group:
-            agent = Agent(settings, etcd, journal, metrics, group)
-            metrics.show(agent.vitals)
-            group.create_task(expose(settings.listen, metrics.registry, agent.ailments))
-            await agent.run(stop)
-            raise _Stopped
-    except* _Stopped:
-        await agent.close()
 
 
 class Agent:
@@ -205,9 +183,6 @@ class Agent:
             presets_ready=len(self._presets.ready),
             presets_failed=len(self._presets.failures),
         )
-
-    def ailments(self) -> list[str]:
-        return self.vitals().ailments(self._settings.ttl)
 
     def _claimant(self) -> Claimant | None:
         """Who we are while our lease is surely ours, and all before this life is settled."""

@@ -41,7 +41,7 @@ class NodeMetrics:
         )
         self._lateness = Histogram(
             "crony_node_run_lateness_seconds",
-            "From a tick's time to the start of its run",
+            "From a run's time to its start",
             buckets=_LATENESS,
             registry=registry,
         )
@@ -58,7 +58,7 @@ class NodeMetrics:
         )
 
     def run_started(self, late: float) -> None:
-        """Of a tick; ``late`` in seconds."""
+        """``late``: seconds from its time on."""
         self._lateness.observe(max(0.0, late))
 
     def run_ended(self, state: RunState) -> None:

@@ -29,7 +29,8 @@ async def test_a_key_space_that_it_does_not_know_is_refused(
 ) -> None:
     keys = Keys(store_settings.prefix)
     config = tmp_path / "watcher.yaml"
-    config.write_text(yaml.safe_dump({"etcd": store_settings.model_dump(mode="json")}))
+    etcd_settings = store_settings.model_dump(mode="json")
+    config.write_text(yaml.safe_dump({"etcd": etcd_settings, "listen": ""}))
     async with Etcd(store_settings) as etcd:
         await etcd.put(keys.meta, meta)
         watcher = await asyncio.create_subprocess_exec(
