@@ -45,6 +45,7 @@ class JobRow:
     next: Firing | None
     file: str
     line: int
+    labels: dict[str, str]
 
 
 def job_rows(
@@ -62,7 +63,7 @@ def job_rows(
             timezone=view.specs[job_id].job.timezone,
             state=found[job_id].state.value,
             reason=found[job_id].reason,
-            nodes=tuple(view.name_of(node) for node in found[job_id].nodes),
+            nodes=tuple(sorted(view.name_of(node) for node in found[job_id].nodes)),
             running=found[job_id].running,
             last=last_run(last_runs[job_id]) if job_id in last_runs else None,
             next=next_of_one(job_id, view.specs[job_id], now)
@@ -70,6 +71,7 @@ def job_rows(
             else None,
             file=view.specs[job_id].source.file,
             line=view.specs[job_id].source.line,
+            labels=view.specs[job_id].job.labels,
         )
         for job_id in sorted(chosen)
     ]

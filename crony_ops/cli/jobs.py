@@ -6,7 +6,6 @@ import asyncio
 import time
 from dataclasses import asdict
 from datetime import datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -14,12 +13,15 @@ import typer
 from rich.text import Text
 
 from crony_ops.cli.cluster_view import read_cluster
+from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.connection import connected
+from crony_ops.cli.job_filter import Shown, read_filter
 from crony_ops.cli.job_rows import ENDED_WELL, JobRow, job_rows, last_run
-from crony_ops.cli.job_standing import State, standings
+from crony_ops.cli.job_standing import standings
 from crony_ops.cli.job_story import Holder, JobStory, read_story
 from crony_ops.cli.last_runs import read_last_runs
-from crony_ops.cli.output import Output, OutputOption, show, span, table
+from crony_ops.cli.output import Output, OutputOption, print_table, show, span
+from crony_ops.errors import InvalidInput
 from crony_ops.model.hiding import shown_url
 from crony_ops.model.run import RunRecord
 from crony_ops.store.keys import Keys
@@ -33,50 +35,68 @@ if TYPE_CHECKING:
 _STATE_STYLES = {"ok": "green", "failing": "red", "paused": "yellow", "unassigned": "red"}
 
 
-class Shown(StrEnum):
-    """Which jobs are listed: those in a state, or those that run right now."""
-
-    ok = "ok"
-    failing = "failing"
-    paused = "paused"
-    unassigned = "unassigned"
-    running = "running"
-
-
 @connected
 def jobs(
     settings: EtcdSettings,
-    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="all about this one")] = None,
-    state: Annotated[Shown | None, typer.Option(help="only those")] = None,
+    job: Annotated[
+        str | None,
+        typer.Argument(metavar="[JOB]", help="all about this one", autocompletion=job_ids),
+    ] = None,
+    state: Annotated[list[Shown] | None, typer.Option(help="only those, or those")] = None,
+    label: Annotated[
+        list[str] | None,
+        typer.Option("--label", metavar="NAME[=VALUE]", help="only those with all of these"),
+    ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option("--group", help="only those meant for one of these")
+    ] = None,
+    node: Annotated[
+        list[str] | None,
+        typer.Option("--node", help="only those that it holds", autocompletion=node_names),
+    ] = None,
     output: OutputOption = Output.text,
 ) -> None:
     """List the jobs; or tell all about one: where it is, what is due, how its last runs ended.
 
     The document of `--output json` is {at, jobs: [JobRow]}; for one job it is that row with its
     spec, holders, cursors, queue, open runs, pause, health and runs. Times are in unix seconds.
+
+    Examples:
+      $ crony-ops jobs
+      $ crony-ops jobs --state failing --state unassigned
+      $ crony-ops jobs --group web --node node-1
+      $ crony-ops jobs disk-full
     """
     if job is None:
-        rows, now = asyncio.run(_list(settings, state))
+        rows, now = asyncio.run(_list(settings, state or (), label or (), group or (), node or ()))
         document = {"at": now, "jobs": [asdict(row) for row in rows]}
         show(document, output, lambda console: _print_rows(console, rows, now))
+    elif state or label or group or node:
+        raise InvalidInput(reason=f"all about {job} needs no filter")
     else:
         story, now = asyncio.run(_tell(settings, job))
         document = {"at": now, **story.document()}
         show(document, output, lambda console: _print_story(console, story, now))
 
 
-async def _list(settings: EtcdSettings, shown: Shown | None) -> tuple[list[JobRow], float]:
+async def _list(
+    settings: EtcdSettings,
+    states: Sequence[Shown],
+    labels: Sequence[str],
+    groups: Sequence[str],
+    nodes: Sequence[str],
+) -> tuple[list[JobRow], float]:
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)
     async with Etcd(settings) as etcd:
         view = await read_cluster(etcd, keys)
         now = time.time()
+        wanted = read_filter(view, labels=labels, groups=groups, nodes=nodes, states=states)
         chosen = [
             job_id
             for job_id, standing in standings(view, now).items()
-            if shown is None
-            or (standing.running if shown is Shown.running else standing.state == State(shown))
+            if wanted.lets(view.specs[job_id].job, standing)
         ]
         return job_rows(view, await read_last_runs(etcd, keys, chosen), chosen, now), now
 
@@ -105,9 +125,11 @@ def _print_rows(console: Console, rows: Sequence[JobRow], now: float) -> None:
         )
         for row in rows
     )
-    console.print(
-        table("JOB", "SCHEDULE", "NODE", "STATE", "LAST RUN", "NEXT", "WRITTEN IN", "", rows=lines)
-    )
+    if not rows:
+        console.print("no job")
+        return
+    headers = ("JOB", "SCHEDULE", "NODE", "STATE", "LAST RUN", "NEXT", "WRITTEN IN", "")
+    print_table(console, headers, list(lines))
 
 
 def _last(row: JobRow, now: float) -> Text:
@@ -125,6 +147,7 @@ def _print_story(console: Console, story: JobStory, now: float) -> None:
     lines = [
         ("job", Text(row.job, "bold")),
         ("what", job.description),
+        ("labels", ", ".join(f"{name}={value}" for name, value in job.labels.items())),
         (
             "state",
             Text(row.state, _STATE_STYLES[row.state]) + (f"  {row.reason}" * bool(row.reason)),

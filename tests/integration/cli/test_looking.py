@@ -34,6 +34,17 @@ async def test_jobs_are_listed_by_state(
     assert [row["job"] for row in found["jobs"]] == jobs
 
 
+async def test_filters_go_together(crony_ops: CommandLine) -> None:
+    held = ("jobs", "--node", "web-1", "--state", "failing", "--state", "running")
+    found = await document(crony_ops, *held)
+    assert [row["job"] for row in found["jobs"]] == ["db-backup", "report"]
+    assert [
+        row["job"] for row in (await document(crony_ops, "jobs", "--group", "etl"))["jobs"]
+    ] == ["etl-nightly"]
+    assert (await crony_ops("jobs", "--label", "team=data")).out == "no job\n"
+    assert "needs no filter" in (await crony_ops("jobs", "report", "--label", "x", status=2)).err
+
+
 async def test_a_listed_job_tells_its_last_run_and_where_it_is_written(
     crony_ops: CommandLine,
 ) -> None:
