@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """When and how a claimed run starts. ``fires_at`` is in unix seconds; ``epoch`` is the
-    assignment's revision; ``way`` tells how it came here."""
+    """When and how a claimed run starts. ``fires_at`` and ``next_due``, when the run after it is to
+    start, are in unix seconds; ``epoch`` is the assignment's revision; ``way`` tells how it came
+    here."""
 
     run: OpenRun
     assignment: Assignment
     epoch: int
     fires_at: float
     previous_tick: int | None
+    next_due: int
     way: Way
     offline: bool = False
 

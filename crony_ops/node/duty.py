@@ -250,6 +250,7 @@ class Duty:
                 epoch=holding.revision,
                 fires_at=fires_at,
                 previous_tick=holding.schedule.previous_before(run.tick),
+                next_due=holding.next_due(run.tick, time.time()),
                 way=holding.way(run, time.time()),
             )
         )

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from crony_ops.model.hiding import shown_url
-from crony_ops.model.run import Attempt, RunState
+from crony_ops.model.job import Concurrency
+from crony_ops.model.run import Attempt, RunState, run_stamp
 from crony_ops.node import http_attempt, shell_attempt
 from crony_ops.node.process import boot_id
+from crony_ops.node.redaction import Redaction
 from crony_ops.node.retrying import is_tried_again, retry_delay
 from crony_ops.node.run_folder import Ended, RunMeta, read_journal, record_end
+from crony_ops.node.secrets import NoSecret, Secrets
 from crony_ops.node.shell import CannotStart
 from crony_ops.node.stop_order import StopOrder
 
@@ -33,13 +36,15 @@ _request_numbers = itertools.count(1)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Times are unix seconds. ``started_at`` is None for a run stopped before its first attempt."""
+    """Times are unix seconds. ``started_at`` is None for a run stopped before its first attempt.
+    ``overran`` says so when a run held up the one after it."""
 
     state: RunState
     reason: str
     attempts: tuple[Attempt, ...]
     started_at: float | None
     ended_at: float
+    overran: str = ""
 
 
 class Execution:
@@ -151,7 +156,14 @@ class Execution:
             attempts=attempts,
             started_at=attempts[0].started_at if attempts else None,
             ended_at=ended_at,
+            overran=self._overran(ended_at),
         )
+
+    def _overran(self, ended_at: float) -> str:
+        due = self._meta.context.next_due
+        if self.job.concurrency is not Concurrency.forbid or due is None or ended_at < due:
+            return ""
+        return f"it was still under way when the next run was due, at {run_stamp(due)}"
 
     async def _delay(self, passed: float = 0.0) -> None:
         delay = retry_delay(self.job.retries, len(self._ends), random.random())
@@ -165,18 +177,34 @@ class Execution:
         try:
             if self.job.http is not None:
                 return await self._request(self.job.http, number, began)
-            attempt = adopted or shell_attempt.start(self._meta, self._files, number, began)
-        except CannotStart as error:
+            if adopted is not None:
+                return await self._follow(adopted, number, await self._redaction())
+            secrets = await Secrets.of(self.job.env.values())
+            own = secrets.put_in_values(self.job.env)
+            attempt = shell_attempt.start(self._meta, self._files, number, began, own)
+        except (CannotStart, NoSecret) as error:
             return _failed(number, began, str(error))
         except (OSError, ValueError) as error:
             return _failed(number, began, f"can't be started: {_say(error)}")
+        return await self._follow(attempt, number, secrets.redaction)
+
+    async def _follow(
+        self, attempt: shell_attempt.ShellAttempt, number: int, redact: Redaction
+    ) -> Ended:
         if attempt.process is None:
-            return await attempt.follow(self._stop)
+            return _redacted(await attempt.follow(self._stop), redact)
         pid = attempt.process.pid
         self._on_process(pid, number, self.job.shell or "")
         ended = await attempt.follow(self._stop)
         self._on_process_end(pid)
-        return ended
+        return _redacted(ended, redact)
+
+    async def _redaction(self) -> Redaction:
+        """Of a process that was adopted: its secrets, as far as they can still be had."""
+        try:
+            return (await Secrets.of(self.job.env.values())).redaction
+        except NoSecret:
+            return Redaction(())
 
     async def _request(self, action: HttpAction, number: int, began: float) -> Ended:
         counted = next(_request_numbers)
@@ -194,6 +222,15 @@ def _failed(number: int, began: float, reason: str) -> Ended:
         state=RunState.failed,
         attempt=Attempt(number=number, started_at=began, ended_at=time.time(), reason=reason),
     )
+
+
+def _redacted(ended: Ended, redact: Redaction) -> Ended:
+    """Output and reason are pieces of what the process said."""
+    said = {
+        "output": redact(ended.attempt.output, cut=True),
+        "reason": redact(ended.attempt.reason, cut=True),
+    }
+    return ended.model_copy(update={"attempt": ended.attempt.model_copy(update=said)})
 
 
 def _say(error: OSError | ValueError) -> str:

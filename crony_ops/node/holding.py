@@ -115,6 +115,10 @@ class Holding:
     def fires_at(self, tick: int) -> int:
         return tick + self.splay
 
+    def next_due(self, tick: int, now: float) -> int:
+        """When the first tick after this one fires that has not fired yet."""
+        return self.fires_at(self.schedule.next_after(max(tick, int(now) - self.splay)))
+
     def hindered(self, by: str, now: float) -> None:
         """A tick could not be claimed now, if one was due."""
         self.hindered_at, self.hindered_by = now, by

@@ -184,6 +184,7 @@ class Offline:
                 epoch=holding.revision,
                 fires_at=holding.fires_at(tick),
                 previous_tick=holding.schedule.previous_before(tick),
+                next_due=holding.next_due(tick, now),
                 way=holding.way(run, now),
                 offline=True,
             )

@@ -22,8 +22,8 @@ from crony_ops.model.run import Attempt, RunKind, RunState
 
 
 class RunContext(Record):
-    """What a run is told besides its job. ``tick`` and ``previous_tick`` are unix seconds,
-    ``node`` is a name, ``kill_grace`` is in seconds.
+    """What a run is told besides its job. ``tick``, ``previous_tick`` and ``next_due``, when the
+    run after it is to start, are unix seconds, ``node`` is a name, ``kill_grace`` is in seconds.
 
     ``dies_with_agent``: its processes must not outlive the agent (a job whose runs are made again
     when their node is lost). The processes of all others do, and can be adopted.
@@ -33,6 +33,7 @@ class RunContext(Record):
     run_id: str
     tick: int
     previous_tick: int | None = None
+    next_due: int | None = None
     node: str
     epoch: int
     kind: RunKind = RunKind.tick

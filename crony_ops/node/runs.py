@@ -169,6 +169,7 @@ class Runs:
             run_id=run.run_id,
             tick=run.tick,
             previous_tick=start.previous_tick,
+            next_due=start.next_due,
             node=self._settings.name,
             epoch=start.epoch,
             kind=run.kind,
@@ -234,8 +235,9 @@ class Runs:
         active.ended.set()
         self._changed.set()
         self._on_end(run.job_id)
-        if active.replaced:
-            reasons = (outcome.reason or run.reason, f"replaced {named(active.replaced)}")
+        replaced = f"replaced {named(active.replaced)}" if active.replaced else ""
+        if outcome.overran or replaced:
+            reasons = (outcome.reason or run.reason, outcome.overran, replaced)
             outcome = replace(outcome, reason="; ".join(filter(None, reasons)))
         await self._report(run, outcome, offline=active.offline, late=active.late)
         try:
