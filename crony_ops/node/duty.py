@@ -18,7 +18,6 @@ from crony_ops.model.run import OpenRun, once_run_id
 from crony_ops.node import claims
 from crony_ops.node.active_run import Start
 from crony_ops.node.concurrency import named
-from crony_ops.node.lateness import LATE
 from crony_ops.node.timetable import clock_offset
 
 if TYPE_CHECKING:
@@ -190,15 +189,8 @@ class Duty:
         return False
 
     async def _account(self, me: Claimant, holding: Holding) -> bool:
-        """Ticks that came due and were not claimed. The one that is due just now is claimed."""
+        """Ticks that came due and were not claimed. True: something was done, look again."""
         now = time.time()
-        assert holding.cursor is not None
-        tick = holding.schedule.next_after(holding.cursor)
-        if holding.fires_at(tick) > now:
-            return False
-        alone = holding.fires_at(holding.schedule.next_after(tick)) > now
-        if alone and now - holding.fires_at(tick) <= LATE:
-            return False
         missed = holding.missed(now)
         if missed is None:
             return False

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from crony_ops.model.run import RunKind
 from crony_ops.model.spec import Assignment, Cursor
 from crony_ops.node.concurrency import slots
-from crony_ops.node.lateness import Way
+from crony_ops.node.lateness import LATE, Way
 from crony_ops.node.timetable import clock_offset
 from crony_ops.schedule import account_for_missed, parse_schedule, splay_offset
 
@@ -99,8 +99,16 @@ class Holding:
             self.cursor_revision = entry.mod_revision
 
     def missed(self, now: float) -> MissedTicks | None:
-        """The ticks that are due since the cursor, which is known, and what becomes of them."""
+        """The ticks that came due since the cursor, which is known, and what becomes of them.
+
+        None when there are none, and when there is but the one that is due just now: that is
+        claimed.
+        """
         assert self.cursor is not None
+        tick = self.schedule.next_after(self.cursor)
+        just_now = now - self.fires_at(tick) <= LATE
+        if just_now and self.fires_at(self.schedule.next_after(tick)) > now:
+            return None
         misfire = self.job.misfire
         return account_for_missed(
             self.schedule,

@@ -17,7 +17,6 @@ from crony_ops.model.run import GapRecord, OpenRun, gap_id, tick_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.node.active_run import Start
 from crony_ops.node.journal import Pinned
-from crony_ops.node.lateness import LATE
 from crony_ops.node.reports import Report
 from crony_ops.store import Txn, get, mod_is, put
 
@@ -129,10 +128,7 @@ class Offline:
         now = time.time()
         if holding.cursor is None or now - self._last_contact > LONGEST_OUTAGE:
             return False
-        tick = holding.schedule.next_after(holding.cursor)
-        if now - holding.fires_at(tick) > LATE:
-            missed = holding.missed(now)
-            assert missed is not None
+        if (missed := holding.missed(now)) is not None:
             if missed.gap is not None:
                 await self._reports.put_by(
                     Report(record=self._gap(holding, missed.gap, now), offline=True)
@@ -142,6 +138,7 @@ class Offline:
             self._journal.claim_offline(holding.job_id, missed.cursor)
             holding.cursor = missed.cursor
             return True
+        tick = holding.schedule.next_after(holding.cursor)
         at = holding.fires_at(tick) - self._claim_ahead
         if at > now:
             self._timetable.set(holding.job_id, at)
