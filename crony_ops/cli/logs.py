@@ -16,7 +16,8 @@ from crony_ops.cli.connection import connected
 from crony_ops.cli.job_runs import JobRuns, look_at_runs
 from crony_ops.cli.output import Output, OutputOption, say, show, span
 from crony_ops.cli.run_choice import chosen_run
-from crony_ops.cli.run_words import attempt_in_words, end_in_words
+from crony_ops.cli.run_tails import print_tails
+from crony_ops.cli.run_words import end_in_words
 from crony_ops.cli.whole_log import LogPlace, follow_log, log_place, read_log
 from crony_ops.errors import InvalidInput
 from crony_ops.model.run import Attempt, OpenRun, RunRecord, read_run
@@ -134,12 +135,8 @@ def _print(found: Logs, *, whole: bool) -> None:
 
 
 def _print_tails(found: Logs) -> None:
-    run = found.run
-    of = len(run.attempts) if isinstance(run, RunRecord) else 0
-    for attempt in found.attempts:
-        if of > 1:
-            say(attempt_in_words(attempt, of))
-        _write(attempt.output)
+    if isinstance(found.run, RunRecord):
+        print_tails(found.run, found.attempts)
     if found.under_way:
         say(f"etcd has its output when it has ended; the log is {found.place.in_words()}")
     elif found.attempts:
@@ -148,12 +145,6 @@ def _print_tails(found: Logs) -> None:
         say(f"{kept}; the log is {found.place.in_words()}")
     else:
         say("it was never started, and has printed nothing")
-
-
-def _write(output: str) -> None:
-    """With a newline at its end: what is said next shall stand on a line of its own."""
-    sys.stdout.write(output if not output or output.endswith("\n") else f"{output}\n")
-    sys.stdout.flush()
 
 
 async def _follow(settings: EtcdSettings, found: Logs, path: Path) -> None:

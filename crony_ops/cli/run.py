@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.cluster_view import ClusterView, read_cluster
+from crony_ops.cli.cluster_view import ClusterView, OpenKey, read_cluster
+from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.connection import connected
 from crony_ops.cli.job_standing import why_no_node
 from crony_ops.cli.lookup import node_named, unknown
-from crony_ops.cli.output import console, span
+from crony_ops.cli.output import console, say, span
+from crony_ops.cli.run_tails import print_tails
+from crony_ops.cli.run_words import end_in_words
+from crony_ops.cli.whole_log import follow_log, log_place
 from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
 from crony_ops.model.duration import parse_duration
 from crony_ops.model.run import GapRecord, RunRecord, read_run
@@ -23,6 +29,7 @@ from crony_ops.store.txn import Txn, absent, exists, get, put
 
 if TYPE_CHECKING:
     from crony_ops.store.client import Etcd
+    from crony_ops.store.mirror import Mirror
 
 ONCE_TTL = 60
 
@@ -47,9 +54,15 @@ class Order:
 @connected
 def run(
     settings: EtcdSettings,
-    job: Annotated[str, typer.Argument(metavar="JOB")],
+    job: Annotated[str, typer.Argument(metavar="JOB", autocompletion=job_ids)],
     on: Annotated[
-        str | None, typer.Option("--on", metavar="NODE", help="one of the nodes that hold the job")
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="NODE",
+            help="one of the nodes that hold the job",
+            autocompletion=node_names,
+        ),
     ] = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="until it has ended; exit with 1 unless it succeeded")
@@ -61,8 +74,15 @@ def run(
 ) -> int:
     """Run a job now, once, beside its schedule. A paused job runs, too.
 
-    With --wait the tail of the output goes to stdout, and all else to stderr.
+    With --wait its output goes to stdout, and all else to stderr: in a local cluster as it comes,
+    else the tails that etcd keeps, when it has ended.
+
+    Examples:
+      $ crony-ops run disk-full --on node-1
+      $ crony-ops run ca-bundle-expiry --wait --timeout 1m
     """
+    if timeout is not None and not wait:
+        raise InvalidInput(reason="--timeout says how long --wait waits: it goes with it")
     try:
         patience = None if timeout is None else parse_duration(timeout)
     except ValueError as error:
@@ -87,13 +107,13 @@ async def _run(
             return 0
         try:
             async with asyncio.timeout(patience):
-                record = await _end_of(etcd, keys, order)
+                record = await _end_of(etcd, keys, view, order)
         except TimeoutError:
             notes.print(f"{job_id} has not ended within {span(patience or 0)}; it goes on")
             return 1
     if record is None:
         raise NotRunError(job=job_id, reason=f"no node took it within {ONCE_TTL} s")
-    _tell(record)
+    say(end_in_words(record))
     return 0 if record.succeeded else 1
 
 
@@ -145,8 +165,9 @@ async def _give(etcd: Etcd, keys: Keys, job_id: str, node: str) -> Order:
     raise NotRunError(job=job_id, reason="it was moved or removed just now; try again")
 
 
-async def _end_of(etcd: Etcd, keys: Keys, order: Order) -> RunRecord | None:
-    """Wait for the record of the ordered run; None if the order lapsed and nobody had taken it.
+async def _end_of(etcd: Etcd, keys: Keys, view: ClusterView, order: Order) -> RunRecord | None:
+    """Print what the ordered run prints, and give its record; None if the order lapsed and nobody
+    had taken it.
 
     A change is only a reason to look again: what counts is one consistent look at the order, the
     open runs and the records, for a run leaves the one in the transaction that puts the other.
@@ -156,37 +177,59 @@ async def _end_of(etcd: Etcd, keys: Keys, order: Order) -> RunRecord | None:
     changed = asyncio.Event()
     watched = (keys.once(order.job_id), keys.runs_of(order.job_id))
     mirror = Mirror(etcd, watched, on_change=lambda _: changed.set())
+    told = streamed = False
     async with asyncio.TaskGroup() as group:
         following = group.create_task(mirror.run())
         await mirror.synced()
         while True:
             changed.clear()
-            pending, record = await _look(etcd, keys, order)
+            pending, claimed, record = await _look(etcd, keys, order)
             if record is not None or not pending:
                 following.cancel()
-                return record
-            await changed.wait()
+                break
+            if claimed is not None and not told:
+                told = True
+                say(f"{view.name_of(claimed.node)} has claimed it as {claimed.run_id}")
+                streamed = await _stream(etcd.settings, mirror, keys, view, claimed)
+            if not streamed:
+                await changed.wait()
+    if record is not None and not streamed:
+        print_tails(record)
+    return record
 
 
-async def _look(etcd: Etcd, keys: Keys, order: Order) -> tuple[bool, RunRecord | None]:
-    """Whether the order waits or its run is open, and the run's record."""
+async def _look(
+    etcd: Etcd, keys: Keys, order: Order
+) -> tuple[bool, OpenKey | None, RunRecord | None]:
+    """Whether the order waits or its run is open, the open run, and the run's record."""
     once = keys.once(order.job_id)
     first = await etcd.range(once)
     if any(e.key == once and e.create_revision == order.revision for e in first.entries):
-        return True, None
+        return True, None, None
     opens = await etcd.range(keys.opens, keys_only=True, revision=first.revision)
     runs = await etcd.range(keys.runs_of(order.job_id), revision=first.revision)
     for entry in runs.entries:
         if order.is_for(entry.key.rpartition("/")[2]):
             record = read_run(entry.value)
-            return False, None if isinstance(record, GapRecord) else record
-    return any(order.is_for(entry.key.rpartition("/")[2]) for entry in opens.entries), None
+            return False, None, None if isinstance(record, GapRecord) else record
+    for entry in opens.entries:
+        if order.is_for(entry.key.rpartition("/")[2]):
+            return True, OpenKey(*entry.key.removeprefix(keys.opens).split("/", 2)), None
+    return False, None, None
 
 
-def _tell(record: RunRecord) -> None:
-    if record.attempts and record.attempts[-1].output:
-        console().out(record.attempts[-1].output.rstrip("\n"), highlight=False)
-    took = f" in {record.ended_at - record.started_at:.1f} s" if record.started_at else ""
-    where = f" on {record.node_name or record.node}"
-    why = f": {record.reason}" if record.reason else ""
-    console(stderr=True).print(f"{record.job_id} {record.state.value}{where}{took}{why}")
+async def _stream(
+    settings: EtcdSettings, mirror: Mirror, keys: Keys, view: ClusterView, run: OpenKey
+) -> bool:
+    """Print the run's log as it grows, until its record stands; False where it is not within
+    reach."""
+    place = log_place(
+        settings, Path.cwd(), node=view.name_of(run.node), job_id=run.job_id, run_id=run.run_id
+    )
+    if place.path is None:
+        return False
+    record = keys.run(run.job_id, run.run_id)
+    async for piece in follow_log(place.path, lambda: mirror.get(record) is not None):
+        sys.stdout.write(piece)
+        sys.stdout.flush()
+    return True

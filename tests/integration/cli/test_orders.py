@@ -90,6 +90,7 @@ async def test_a_run_that_is_waited_for_shows_its_output_and_end(
     ended = waiting.result()
     assert ended.out == "hello there\n"
     assert f"report {state.value} on web-1 in 1.5 s" in ended.err
+    assert "attempt" not in ended.err
 
 
 @pytest.mark.usefixtures("fleet")
@@ -105,6 +106,15 @@ async def test_an_order_that_nobody_takes_is_told_when_it_lapses(
         group.create_task(lapse())
         waiting = group.create_task(crony_ops("run", "report", "--wait", status=1))
     assert "no node took it" in waiting.result().err
+
+
+@pytest.mark.usefixtures("fleet")
+async def test_a_patience_without_a_wait_is_refused_and_orders_nothing(
+    crony_ops: CommandLine, etcd: Etcd, keys: Keys
+) -> None:
+    ended = await crony_ops("run", "report", "--timeout", "1m", status=2)
+    assert "--timeout says how long --wait waits" in ended.err
+    assert await etcd.get(keys.once("report")) is None
 
 
 @pytest.mark.usefixtures("fleet")
