@@ -25,7 +25,8 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
         assert task is not None
         connections.add(task)
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            # Cancelled below, where nobody but us does so: asyncio logs it as an error.
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await handler((await reader.readuntil(b"\r\n\r\n")).decode("latin-1"), writer)
         finally:
             connections.discard(task)
