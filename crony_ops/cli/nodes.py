@@ -10,10 +10,12 @@ import typer
 
 from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
 from crony_ops.cli.connection import connected
+from crony_ops.cli.live import live
 from crony_ops.cli.lookup import node_named
 from crony_ops.cli.node_parts import NodePart, node_parts
 from crony_ops.cli.output import Output, OutputOption, show, span, table
 from crony_ops.cli.status_text import in_words, nodes_table
+from crony_ops.errors import InvalidInput
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
@@ -35,19 +37,29 @@ class NodeStory:
 def nodes(
     settings: EtcdSettings,
     name: Annotated[str | None, typer.Argument(help="one node, by name or uuid")] = None,
+    live_: Annotated[
+        bool, typer.Option("--live", help="how the machine is doing, until Ctrl-C")
+    ] = False,
+    once: Annotated[bool, typer.Option("--once", help="with --live: look once")] = False,
     output: OutputOption = Output.text,
 ) -> None:
     """List the nodes, living and lost; or tell all about one.
 
     The document of `--output json` is {at, nodes: [NodePart]}, or for one node {at, node, presets,
-    jobs, open: [{node, job_id, run_id}]}; times are in unix seconds.
+    jobs, open: [{node, job_id, run_id}]}; times are in unix seconds. With --live it is {node,
+    system: SystemInfo}, of one look; so it is wherever stdout is no terminal.
     """
+    if (live_ or once) and (name is None or not live_):
+        raise InvalidInput(reason="--live wants the name of one node, and --once wants --live")
     view = look(settings)
     now = time.time()
     if name is None:
         parts = node_parts(view)
         document = {"at": now, "nodes": [asdict(part) for part in parts]}
         show(document, output, lambda console: console.print(nodes_table(parts, now)))
+        return
+    if live_:
+        live(settings, view, node_named(view, name), output, once=once)
         return
     story = node_story(view, node_named(view, name))
     document = {"at": now, **asdict(story), "open": [run._asdict() for run in story.open]}

@@ -31,7 +31,8 @@ class SystemInfo(Record):
 
     ``at`` is the node's own wall clock (unix seconds), ``cpu`` is in per cent of all cores,
     ``load`` over 1, 5 and 15 minutes, sizes are in bytes. ``clock_offset``: seconds that this
-    clock is ahead of the store's, None where that isn't known. ``top``: the busiest runs.
+    clock is ahead of that of whoever looks, who works it out when the key arrives: etcd has no
+    clock to compare with, so it never stands there. ``top``: the busiest runs.
     """
 
     at: float

@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops.daemon.contact import contact
-from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreError
 from crony_ops.model.run import OpenRun, RunKind, RunState
 from crony_ops.node.claiming import Claiming
@@ -16,6 +15,7 @@ from crony_ops.node.claims import Claimant
 from crony_ops.node.duty import Duty
 from crony_ops.node.history import History
 from crony_ops.node.holdings import Holdings, not_understood
+from crony_ops.node.inbox import Inbox, watched
 from crony_ops.node.kill_orders import KillOrders
 from crony_ops.node.log_keeper import LogKeeper
 from crony_ops.node.offline import Offline
@@ -25,17 +25,17 @@ from crony_ops.node.processes import ProcessKeys
 from crony_ops.node.queues import Queues
 from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
+from crony_ops.node.run_ends import RunEnds
 from crony_ops.node.run_folder import RunFolder
 from crony_ops.node.runs import Runs
 from crony_ops.node.strays import Strays
+from crony_ops.node.system_info import SystemKey
 from crony_ops.node.timetable import Timetable
 from crony_ops.node.vitals import Vitals
-from crony_ops.store import Batcher, Change, Etcd, Mirror, boottime
+from crony_ops.store import Batcher, Etcd, Mirror, boottime
 from crony_ops.store.keys import Keys
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crony_ops.node.journal import Journal
     from crony_ops.node.metrics import NodeMetrics
     from crony_ops.node.settings import NodeSettings
@@ -62,8 +62,8 @@ class Agent:
         uuid = self._uuid = settings.identity
         self._mirror = Mirror(
             etcd,
-            (keys.jobs_of(uuid), keys.onces, keys.queue, keys.pauses, keys.kills_on(uuid)),
-            on_change=self._changed,
+            watched(keys, uuid),
+            on_change=lambda changes: self._inbox.take(changes),  # noqa: PLW0108 - it is made below
         )
         self._mirroring: asyncio.Task[None] | None = None
         history = History(etcd, keys, journal, self._etcd_restored)
@@ -90,10 +90,11 @@ class Agent:
             keep_each=settings.keep_runs_each,
             spool_limit=settings.spool_limit,
         )
+        self._ends = RunEnds(self._reports, metrics, settings.name)
         self._runs = Runs(
             settings,
             self._folder,
-            self._reports,
+            self._ends,
             self._presets,
             self._processes,
             metrics,
@@ -117,14 +118,22 @@ class Agent:
         self._strays = Strays(
             etcd, keys.open_on(uuid), group, self._launch_stray, self._claimed_and_not_told
         )
-        self._queues = Queues()
+        queues = Queues()
         self._holdings = Holdings(keys, uuid, journal)
         self._kill_orders = KillOrders(etcd, keys, uuid, self._mirror, self._runs)
+        self._system = SystemKey(
+            etcd,
+            keys,
+            uuid,
+            self._mirror,
+            lease=lambda: self._registration.lease,
+            processes=self._runs.processes,
+        )
         self._duty = Duty(
             self._holdings.of,
             Claiming(self._batcher, self._mirror, journal, metrics, self._strays.expect),
             self._mirror,
-            self._queues,
+            queues,
             self._runs,
             self._timetable,
             self._offline,
@@ -132,6 +141,16 @@ class Agent:
             group,
             claimant=self._claimant,
             claim_ahead=settings.claim_ahead,
+        )
+        self._inbox = Inbox(
+            keys,
+            uuid,
+            self._holdings,
+            queues,
+            self._duty,
+            on_withdrawn=self._withdrawn,
+            on_kill=self._kill_orders.look,
+            on_switch=self._system.look,
         )
         self._past = Past(etcd, keys, uuid, self._folder, self._runs, self._reports.untold)
 
@@ -150,9 +169,10 @@ class Agent:
             self._reports.replay(),
             self._offline.run(),
             self._fence(),
-            self._forget_withdrawn(),
+            self._inbox.forget_withdrawn(self._mirror),
             self._duty.run(),
             self._kill_orders.run(),
+            self._system.run(),
         ):
             self._group.create_task(work)
         self._mirror_anew()
@@ -257,17 +277,9 @@ class Agent:
         for job_id in self._holdings.of:
             self._duty.look_at(job_id)
 
-    async def _forget_withdrawn(self) -> None:
-        """Of what the journal recalled, drop what was taken from this node while it was away."""
-        await self._mirror.synced()
-        for job_id, holding in list(self._holdings.of.items()):
-            if self._mirror.get(holding.key) is None:
-                self._withdrawn(job_id)
-
     def _withdrawn(self, job_id: str) -> None:
-        self._holdings.drop(job_id)
         self._timetable.drop(job_id)
-        self._runs.forget(job_id)
+        self._ends.forget(job_id)
         self._reports.forget(job_id)
         self._offline.forget(job_id)
 
@@ -282,38 +294,3 @@ class Agent:
             await self._registration.publish()
         except StoreError as error:
             log.info("the next renewal will tell of the presets: %s", error)
-
-    def _changed(self, changes: Sequence[Change]) -> None:
-        keys = self._keys
-        for change in changes:
-            if change.key.startswith(keys.jobs_of(self._uuid)):
-                self._assignment_changed(change)
-                continue
-            if change.key.startswith(keys.kills_on(self._uuid)):
-                self._kill_orders.look()
-                continue
-            for prefix in (keys.onces, keys.queue, keys.pauses):
-                if change.key.startswith(prefix):
-                    job_id = change.key[len(prefix) :].partition("/")[0]
-                    if prefix == keys.queue:
-                        self._queues.take(job_id, change)
-                    self._job_changed(job_id, resumed=prefix == keys.pauses and change.new is None)
-
-    def _assignment_changed(self, change: Change) -> None:
-        job_id = change.key[len(self._keys.jobs_of(self._uuid)) :]
-        if change.new is None:
-            self._withdrawn(job_id)
-            return
-        entry = change.new
-        self._timetable.drop(job_id)
-        with about(job=job_id):
-            if self._holdings.hold(job_id, entry.key, entry.value, entry.mod_revision) is not None:
-                self._duty.look_at(job_id)
-
-    def _job_changed(self, job_id: str, *, resumed: bool) -> None:
-        holding = self._holdings.of.get(job_id)
-        if holding is None:
-            return
-        if resumed:
-            holding.cursor = None
-        self._duty.look_at(job_id)

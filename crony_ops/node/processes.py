@@ -41,6 +41,7 @@ class ProcessKeys:
         self._lease = lease
         self._group = group
         self._living: dict[str, Proc] = {}
+        self._pids: dict[tuple[str, str], int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._told: set[str] = set()
 
@@ -49,6 +50,7 @@ class ProcessKeys:
             return self._keys.proc(self._uuid, run.job_id, pid)
 
         def started(pid: int, attempt: int, command: str) -> None:
+            self._pids[run.job_id, run.run_id] = pid
             self._living[key(pid)] = Proc(
                 run_id=run.run_id,
                 started_at=time.time(),
@@ -62,11 +64,16 @@ class ProcessKeys:
         def ended(pid: int) -> None:
             self._timers.pop(key(pid)).cancel()
             self._living.pop(key(pid))
+            self._pids.pop((run.job_id, run.run_id), None)
             if key(pid) in self._told:
                 self._told.discard(key(pid))
                 self._group.create_task(self._delete(key(pid)))
 
         return {"on_process": started, "on_process_end": ended}
+
+    def pid_of(self, run: OpenRun) -> int | None:
+        """Of the process that leads it right now; for an HTTP job a count of requests."""
+        return self._pids.get((run.job_id, run.run_id))
 
     def tell_again(self) -> None:
         """After a new registration: the keys went with the old lease."""

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from crony_ops.daemon.logs import about
 from crony_ops.model.job import MisfirePolicy
-from crony_ops.model.run import OpenRun, RunKind, RunRecord, RunState, rerun_of
+from crony_ops.model.run import OpenRun, RunKind, RunState
 from crony_ops.node import http
 from crony_ops.node.active_run import ActiveRun, Start
 from crony_ops.node.concurrency import Answer, may_start, named, still_running
 from crony_ops.node.execution import Execution, Outcome
 from crony_ops.node.lateness import LATE, lateness
-from crony_ops.node.reports import Report
+from crony_ops.node.machine import RunProcess
 from crony_ops.node.run_folder import RunContext, RunFolder
 from crony_ops.node.timetable import clock_offset, sleep_until
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crony_ops.node.metrics import NodeMetrics
     from crony_ops.node.presets import Presets
     from crony_ops.node.processes import ProcessKeys
-    from crony_ops.node.reports import Reports
+    from crony_ops.node.run_ends import RunEnds
     from crony_ops.node.settings import NodeSettings
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Runs:
         self,
         settings: NodeSettings,
         folder: RunFolder,
-        reports: Reports,
+        ends: RunEnds,
         presets: Presets,
         processes: ProcessKeys,
         metrics: NodeMetrics,
@@ -53,7 +53,7 @@ class Runs:
     ) -> None:
         self._settings = settings
         self._folder = folder
-        self._reports = reports
+        self._ends = ends
         self._presets = presets
         self._processes = processes
         self._metrics = metrics
@@ -62,7 +62,6 @@ class Runs:
         self._on_end = on_end
         self._session: aiohttp.ClientSession | None = None
         self._active: dict[str, list[ActiveRun]] = {}
-        self._succeeded_last: set[str] = set()
         self._changed = asyncio.Event()
 
     def under_way(self, job_id: str) -> list[ActiveRun]:
@@ -82,6 +81,17 @@ class Runs:
         """Job and run ids of all that is claimed and not yet reported."""
         return {(job_id, a.run.run_id) for job_id, runs in self._active.items() for a in runs}
 
+    def processes(self) -> tuple[tuple[RunProcess, ...], int]:
+        """What leads the runs of shell jobs right now, and how many runs there are in all."""
+        begun = [a for runs in self._active.values() for a in runs if a.execution is not None]
+        leading = [
+            RunProcess(active.run.job_id, active.run.run_id, pid)
+            for active in begun
+            if active.job.shell is not None
+            and (pid := self._processes.pid_of(active.run)) is not None
+        ]
+        return tuple(leading), len(begun)
+
     def launch(self, start: Start) -> None:
         """Take charge of a run that was just claimed: it starts at its time."""
         active = ActiveRun(start.run, start.assignment.job, start.fires_at, offline=start.offline)
@@ -89,13 +99,13 @@ class Runs:
         with about(job=start.run.job_id, run=start.run.run_id):
             self._group.create_task(self._live(active, start))
 
-    def adopt(self, run: OpenRun) -> bool:
+    def adopt(self, run: OpenRun, late: tuple[float, str]) -> bool:
         """Go on with a run that an earlier life of this agent began. False: it is lost."""
         files = self._folder.files(run.job_id, run.run_id)
         execution = Execution.adopt(files, self._http, **self._processes.hooks(run))
         if execution is None:
             return False
-        active = ActiveRun(run, execution.job, offline=run.bound, execution=execution)
+        active = ActiveRun(run, execution.job, offline=run.bound, execution=execution, late=late)
         self._enter(active)
         with about(job=run.job_id, run=run.run_id):
             self._group.create_task(self._follow(active, execution))
@@ -120,9 +130,6 @@ class Runs:
                 return True
         return False
 
-    def forget(self, job_id: str) -> None:
-        self._succeeded_last.discard(job_id)
-
     def forgotten(self) -> None:
         """Etcd was restored: it may have none of these open, and is told of their ends anyway."""
         for runs in self._active.values():
@@ -143,7 +150,7 @@ class Runs:
         """Report a run of an earlier life whose end nobody saw."""
         outcome = Outcome(RunState.lost, why, (), None, time.time())
         with about(job=run.job_id, run=run.run_id):
-            await self._report(run, outcome, offline=run.bound)
+            await self._ends.report(run, outcome, offline=run.bound)
         self._folder.forget(run.job_id, run.run_id)
 
     def _enter(self, active: ActiveRun) -> None:
@@ -178,6 +185,7 @@ class Runs:
             env=self._settings.env,
             preset_env=self._presets.env_files(start.assignment.preset_sums),
             kill_grace=self._settings.kill_grace,
+            late=active.late,
             dies_with_agent=job.rerun,
         )
         try:
@@ -239,7 +247,7 @@ class Runs:
         if outcome.overran or replaced:
             reasons = (outcome.reason or run.reason, outcome.overran, replaced)
             outcome = replace(outcome, reason="; ".join(filter(None, reasons)))
-        await self._report(run, outcome, offline=active.offline, late=active.late)
+        await self._ends.report(run, outcome, offline=active.offline, late=active.late)
         try:
             self._folder.forget(run.job_id, run.run_id)
             self._folder.trim(run.job_id)
@@ -250,43 +258,3 @@ class Runs:
         if not remaining:
             del self._active[run.job_id]
         self._changed.set()
-
-    async def _report(
-        self, run: OpenRun, outcome: Outcome, *, offline: bool, late: tuple[float, str] = (0.0, "")
-    ) -> None:
-        me = self._settings.name
-        record = RunRecord(
-            run_id=run.run_id,
-            job_id=run.job_id,
-            tick=run.tick,
-            state=outcome.state,
-            kind=run.kind,
-            node=run.node,
-            node_name=me,
-            reason=outcome.reason or run.reason,
-            rerun=run.rerun,
-            started_at=outcome.started_at,
-            ended_at=outcome.ended_at,
-            late=late[0],
-            late_because=late[1],
-            attempts=outcome.attempts,
-        )
-        self._metrics.run_ended(outcome.state)
-        rerun = None
-        if outcome.state in (RunState.fenced, RunState.lost):
-            rerun = rerun_of(run, me, f"was {outcome.state}", outcome.ended_at)
-        await self._reports.send(
-            Report(record=record, news=self._is_news(record), rerun=rerun, offline=offline)
-        )
-
-    def _is_news(self, record: RunRecord) -> bool:
-        """Whether the alert rules must see it: all but skipped runs, and a success after a
-        success, which changes nothing."""
-        if record.state is RunState.skipped:
-            return False
-        if not record.succeeded:
-            self._succeeded_last.discard(record.job_id)
-            return True
-        before = record.job_id in self._succeeded_last
-        self._succeeded_last.add(record.job_id)
-        return not before

@@ -1,0 +1,144 @@
+"""How this machine is doing, told to etcd for as long as somebody looks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from crony_ops.errors import StoreError
+from crony_ops.node.machine import RunProcess, disks, measure
+
+if TYPE_CHECKING:
+    from crony_ops.model.system import Disk, SystemInfo
+    from crony_ops.store import Etcd, Mirror
+    from crony_ops.store.keys import Keys
+
+log = logging.getLogger(__name__)
+
+EVERY = 2.0
+FIRST_LOOK = 0.5
+"""Seconds between the first two looks: a use of the processor is one over some time."""
+PATIENCE = 1.0
+
+T = TypeVar("T")
+
+
+class Probe(Generic[T]):
+    """Asks a function that may hang for ever, in a thread that keeps nobody from ending.
+
+    While one call hangs no other is made, so that a dead mount costs one thread and no more.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._answer: asyncio.Future[T] | None = None
+
+    async def ask(self, work: Callable[[], T]) -> T | None:
+        """None when there was no answer in time. Raises what ``work`` raised."""
+        if self._answer is None:
+            self._answer = self._begin(work)
+        try:
+            async with asyncio.timeout(self._patience):
+                answer = await asyncio.shield(self._answer)
+        except TimeoutError:
+            return None
+        finally:
+            if self._answer.done():
+                self._answer = None
+        return answer
+
+    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[T] = loop.create_future()
+
+        def tell(take: Callable[[], None]) -> None:
+            try:
+                loop.call_soon_threadsafe(take)
+            except RuntimeError:
+                log.debug("nobody waits any more for what this machine is doing")
+
+        def run() -> None:
+            try:
+                found = work()
+            except Exception as error:  # noqa: BLE001 - raised where it was asked for
+                failure = error
+                tell(lambda: answer.set_exception(failure))
+            else:
+                tell(lambda: answer.set_result(found))
+
+        threading.Thread(target=run, name="probe", daemon=True).start()
+        return answer
+
+
+class SystemKey:
+    """Best effort, and nothing at all while nobody looks. ``lease`` is the node's, ``processes``
+    gives the runs of shell jobs and how many runs there are in all."""
+
+    def __init__(
+        self,
+        etcd: Etcd,
+        keys: Keys,
+        uuid: str,
+        mirror: Mirror,
+        *,
+        lease: Callable[[], int],
+        processes: Callable[[], tuple[tuple[RunProcess, ...], int]],
+    ) -> None:
+        self._etcd = etcd
+        self._switch = keys.system_switch(uuid)
+        self._key = keys.system_info(uuid)
+        self._mirror = mirror
+        self._lease = lease
+        self._processes = processes
+        self._changed = asyncio.Event()
+        self._measured: Probe[SystemInfo] = Probe(PATIENCE)
+        self._disks: Probe[tuple[Disk, ...]] = Probe(PATIENCE)
+
+    def look(self) -> None:
+        """The switch was put, or is gone."""
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            while not self._on():
+                await self._changed.wait()
+                self._changed.clear()
+            await self._measure()
+            await asyncio.sleep(FIRST_LOOK)
+            while self._on():
+                await self._tell()
+                await asyncio.sleep(EVERY)
+            await self._forget()
+
+    def _on(self) -> bool:
+        return self._mirror.get(self._switch) is not None
+
+    async def _measure(self) -> SystemInfo | None:
+        runs, running = self._processes()
+        try:
+            return await self._measured.ask(lambda: measure(runs, running))
+        except OSError as error:
+            log.warning("this machine can't be measured: %s", error)
+            return None
+
+    async def _tell(self) -> None:
+        info = await self._measure()
+        if info is None:
+            return
+        mounted = await self._disks.ask(disks) or ()
+        info = info.model_copy(update={"disks": mounted, "at": time.time()})
+        try:
+            await self._etcd.put(self._key, info.to_json(), lease=self._lease())
+        except StoreError as error:
+            log.info("%s is not told: %s", self._key, error)
+
+    async def _forget(self) -> None:
+        try:
+            await self._etcd.delete(self._key)
+        except StoreError as error:
+            log.info("%s stays until the lease ends: %s", self._key, error)
