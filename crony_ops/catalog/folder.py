@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crony_ops.catalog.herd import herd_words, unspread_herds
 from crony_ops.catalog.job_file import read_job_file
 from crony_ops.catalog.presets import find_presets, read_preset_sums
 from crony_ops.catalog.problem import Level, Problem
@@ -21,6 +22,7 @@ from crony_ops.model.spec import Source, Spec
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from crony_ops.catalog.inventory import Inventory
     from crony_ops.catalog.job_file import JobFile
 
 _SUFFIXES = (".yaml", ".yml")
@@ -48,11 +50,16 @@ def load_catalog(
     *,
     presets: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
+    now: float | None = None,
+    inventory: Inventory | None = None,
+    herd: int | None = None,
 ) -> Catalog:
     """Read all job files of a folder, or of several folders and files.
 
     ``presets`` is the folder of preset scripts; unless given it is looked for in and beside the
-    jobs folder. ``progress`` is told the files read so far and their number. Raises InvalidInput
+    jobs folder. ``progress`` is told the files read so far and their number. Nobody is warned of
+    changes of the clocks without ``now`` (unix seconds), nor of unknown nodes without an
+    ``inventory``, nor of more than ``herd`` jobs in one second without that. Raises InvalidInput
     for a path that is not there, or where no job file is: an empty folder is a mistake sooner
     than a wish to remove every job. What is wrong within files is among the problems.
     """
@@ -65,24 +72,31 @@ def load_catalog(
     if folder is not None and not folder.is_dir():
         raise InvalidInput(reason=f"{folder}: there is no such folder of presets")
     preset_sums = read_preset_sums(folder) if folder is not None else None
-    gathering = _Gathering(provenance, preset_sums)
+    gathering = _Gathering(provenance, preset_sums, Intervals(now), inventory)
     with _no_collection():
         for number, file in enumerate(found, 1):
             gathering.take(_name(file, base), file)
             if progress is not None:
                 progress(number, len(found))
-    return gathering.catalog()
+    return gathering.catalog(herd)
 
 
 class _Gathering:
     """The catalog while files are added to it."""
 
-    def __init__(self, provenance: Provenance, preset_sums: dict[str, str] | None) -> None:
+    def __init__(
+        self,
+        provenance: Provenance,
+        preset_sums: dict[str, str] | None,
+        intervals: Intervals,
+        inventory: Inventory | None,
+    ) -> None:
         self._provenance = provenance
         self._preset_sums = preset_sums
-        self._intervals = Intervals()
+        self._intervals = intervals
+        self._inventory = inventory
         self._specs: dict[str, Spec] = {}
-        self._places: dict[str, str] = {}
+        self._places: dict[str, tuple[str, int, int]] = {}
         self._problems: list[Problem] = []
         self._files: list[str] = []
 
@@ -94,7 +108,7 @@ class _Gathering:
             what = f"the file can't be read: {error.strerror or error}"
             self._problems.append(Problem(name, 1, 1, "", what))
             return
-        read = read_job_file(name, content, self._preset_sums, self._intervals)
+        read = read_job_file(name, content, self._preset_sums, self._intervals, self._inventory)
         self._problems += read.problems
         self._note_places(name, read)
         known = self._preset_sums or {}
@@ -111,7 +125,7 @@ class _Gathering:
 
     def _note_places(self, name: str, read: JobFile) -> None:
         for job_id, (line, column) in read.places.items():
-            place = f"{name}:{line}:{column}"
+            place = (name, line, column)
             first = self._places.setdefault(job_id, place)
             if first is not place:
                 self._problems.append(
@@ -120,14 +134,14 @@ class _Gathering:
                         line,
                         column,
                         f"jobs.{job_id}",
-                        f"the id `{job_id}` is taken already, at {first}",
+                        f"the id `{job_id}` is taken already, at {':'.join(map(str, first))}",
                         "give one of the two another id",
                         text=read.lines[line - 1],
                     )
                 )
 
-    def catalog(self) -> Catalog:
-        problems = sorted(self._problems)
+    def catalog(self, herd: int | None) -> Catalog:
+        problems = sorted([*self._problems, *(() if herd is None else self._herds(herd))])
         return Catalog(
             specs=dict(sorted(self._specs.items())),
             problems=[p for p in problems if p.level is Level.error],
@@ -135,6 +149,20 @@ class _Gathering:
             files=tuple(self._files),
             provenance=self._provenance,
         )
+
+    def _herds(self, most: int) -> Iterator[Problem]:
+        jobs = {job_id: spec.job for job_id, spec in self._specs.items()}
+        for herd in unspread_herds(jobs, most):
+            name, line, column = self._places[herd.jobs[0]]
+            yield Problem(
+                name,
+                line,
+                column,
+                f"jobs.{herd.jobs[0]}.schedule",
+                *herd_words(herd),
+                level=Level.warning,
+                jobs=set(herd.jobs),
+            )
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pydantic import ValidationError
 
 from crony_ops.catalog.defaults import with_defaults
-from crony_ops.catalog.lint import warnings
+from crony_ops.catalog.lint import Timing, warnings
+from crony_ops.catalog.presets import missing_preset
 from crony_ops.catalog.problem import Level, Problem
-from crony_ops.catalog.wording import Wording, nearest, word
+from crony_ops.catalog.wording import Wording, bad_id, nearest, word
 from crony_ops.catalog.yaml_mistakes import split_lines
 from crony_ops.catalog.yaml_tree import NOTHING, Found, find, read_tree
 from crony_ops.errors import BadSchedule
@@ -23,6 +23,7 @@ from crony_ops.model.job import JOB_ID, Job
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from crony_ops.catalog.inventory import Inventory
     from crony_ops.catalog.timing import Intervals
     from crony_ops.catalog.yaml_tree import Path
 
@@ -57,10 +58,15 @@ class JobFile:
 
 
 def read_job_file(
-    name: str, content: bytes, preset_sums: dict[str, str] | None, intervals: Intervals
+    name: str,
+    content: bytes,
+    preset_sums: dict[str, str] | None,
+    intervals: Intervals,
+    inventory: Inventory | None = None,
 ) -> JobFile:
     """Read one file. ``preset_sums`` are those of the scripts there are; None: there is no folder
-    of presets. Never raises for what stands in the file."""
+    of presets. Without an ``inventory`` no node and group is looked up. Never raises for what
+    stands in the file."""
     content = content.removeprefix(codecs.BOM_UTF8)
     try:
         text = content.decode()
@@ -78,7 +84,7 @@ def read_job_file(
                 ),
             )
         )
-    return _Reading(name, text, preset_sums, intervals).read(content)
+    return _Reading(name, text, preset_sums, intervals, inventory).read(content)
 
 
 class _Reading:
@@ -90,8 +96,10 @@ class _Reading:
         text: str,
         preset_sums: dict[str, str] | None,
         intervals: Intervals,
+        inventory: Inventory | None,
     ) -> None:
         self._name = name
+        self._inventory = inventory
         self._text = text
         self._preset_sums = preset_sums
         self._intervals = intervals
@@ -168,7 +176,7 @@ class _Reading:
     def _read_job(self, job_id: str, written: Any, defaults: dict[str, Any]) -> Job | None:
         named = JOB_ID.fullmatch(job_id) is not None
         if not named:
-            self._report_of_job(job_id, Wording((), *_bad_id(job_id), at_key=True))
+            self._report_of_job(job_id, Wording((), *bad_id(job_id), at_key=True))
         if not isinstance(written, dict):
             what = "the job is empty" if written is None else "a job is a mapping of fields"
             self._report_of_job(job_id, Wording((), what, _JOB_EXAMPLE, at_key=True))
@@ -191,7 +199,8 @@ class _Reading:
             return None
         interval = self._intervals.of(job.schedule, job.timezone, job_id)
         if isinstance(interval, int):
-            for warning in warnings(job, interval):
+            changes = self._intervals.changes(job.schedule, job.timezone, job_id)
+            for warning in warnings(job, Timing(interval, changes), self._inventory):
                 self._report_of_job(job_id, warning, Level.warning)
         return job
 
@@ -210,31 +219,36 @@ class _Reading:
         presets = written.get("presets")
         for index, preset in enumerate(presets if isinstance(presets, list) else ()):
             if isinstance(preset, str) and preset not in (self._preset_sums or {}):
-                yield Wording(("presets", index), *_no_preset(preset, self._preset_sums))
+                yield Wording(("presets", index), *missing_preset(preset, self._preset_sums))
 
     def _report_of_job(self, job_id: str, wording: Wording, level: Level = Level.error) -> None:
         """At its place in the job, or in the defaults if that is where it comes from."""
         entry = self._entries[job_id]
         own = find(entry.value, wording.path)
         if self._find(("defaults", *wording.path)).depth - 1 > own.depth:
-            self._report(("defaults",), wording, level)
+            self._report(("defaults",), wording, level, job_id)
         else:
             if own.key is None:
                 own = own._replace(key=entry.key)
-            self._report_at(own, ("jobs", job_id), wording, level)
+            self._report_at(own, ("jobs", job_id), wording, level, job_id)
 
-    def _report(self, base: Path, wording: Wording, level: Level = Level.error) -> None:
+    def _report(
+        self, base: Path, wording: Wording, level: Level = Level.error, job_id: str = ""
+    ) -> None:
         found = self._find((*base, *wording.path))
         found = found._replace(depth=found.depth - len(base))
-        self._report_at(found, base, wording, level)
+        self._report_at(found, base, wording, level, job_id)
 
-    def _report_at(self, found: Found, base: Path, wording: Wording, level: Level) -> None:
+    def _report_at(
+        self, found: Found, base: Path, wording: Wording, level: Level, job_id: str
+    ) -> None:
         # A field that is missing is shown where it should be: at the key of what lacks it.
         at_key = wording.at_key or found.depth < len(wording.path)
         line, column = self._place(found, at_key=at_key)
         if (line, column) in self._flawed:
             return  # the YAML is wrong here, and what the model makes of that helps nobody
-        self._add(line, column, (*base, *wording.path), wording.what, wording.mend, level)
+        path = (*base, *wording.path)
+        self._add(line, column, path, wording.what, wording.mend, level, job_id)
 
     def _add(
         self,
@@ -244,12 +258,15 @@ class _Reading:
         what: str,
         mend: str,
         level: Level = Level.error,
+        job_id: str = "",
     ) -> None:
         text = self._lines[line - 1] if line <= len(self._lines) else ""
-        self._problems.setdefault(
+        problem = self._problems.setdefault(
             (line, column, what),
-            Problem(self._name, line, column, _dotted(path), what, mend, level, text),
+            Problem(self._name, line, column, _dotted(path), what, mend, level, text, set()),
         )
+        if job_id:
+            problem.jobs.add(job_id)
 
     @cached_property
     def _lines(self) -> list[str]:
@@ -272,20 +289,6 @@ def _unknown_top(key: str, value: Any) -> tuple[str, str]:
     if isinstance(value, dict) and value.keys() & {"schedule", "shell", "http"}:
         return "a job stands outside of `jobs`", "indent it below `jobs:`"
     return "a job file has `jobs` and `defaults` only", nearest(key, _TOP)
-
-
-def _bad_id(job_id: str) -> tuple[str, str]:
-    nearest_id = re.sub(r"[^a-z0-9._-]+", "-", job_id.lower()).lstrip("._-")[:63].rstrip("-")
-    rule = "a job id has lower-case letters, digits, `.`, `_` and `-`, no sign first, 63 at most"
-    return rule, f"write `{nearest_id}`" if nearest_id else "write one such as `db-backup`"
-
-
-def _no_preset(preset: str, known: dict[str, str] | None) -> tuple[str, str]:
-    if known is None:
-        what = f"there is no preset `{preset}`, and no folder of presets"
-        return what, "make `presets` beside the jobs folder, or say where it is"
-    mend = nearest(preset, known) if known else "the folder of presets is empty"
-    return f"there is no preset `{preset}`", mend
 
 
 def _dotted(path: Path) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from crony_ops.catalog.wording import nearest
 from crony_ops.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 _IN_THE_ROLE = "roles/crony_node/files/presets"
@@ -33,3 +35,13 @@ def read_preset_sums(folder: Path) -> dict[str, str]:
     except OSError as error:
         raise InvalidInput(reason=f"a preset can't be read: {error}") from error
     return sums
+
+
+def missing_preset(preset: str, known: Mapping[str, str] | None) -> tuple[str, str]:
+    """What is wrong, and how to mend it, where a job names a preset that is not ``known``; None:
+    there is no folder of presets."""
+    if known is None:
+        what = f"there is no preset `{preset}`, and no folder of presets"
+        return what, "make `presets` beside the jobs folder, or say where it is"
+    mend = nearest(preset, known) if known else "the folder of presets is empty"
+    return f"there is no preset `{preset}`", mend

@@ -19,7 +19,7 @@ class Problem:
 
     ``line`` and ``column`` count from 1, columns in characters. ``field`` is the path of the
     field (``jobs.db-backup.retries.count``), empty where it concerns the file as a whole.
-    ``text`` is the line of the file that it stands in.
+    ``text`` is the line of the file that it stands in, ``jobs`` are the ids that it concerns.
     """
 
     file: str
@@ -30,6 +30,7 @@ class Problem:
     mend: str = ""
     level: Level = Level.error
     text: str = dataclasses.field(default="", compare=False)
+    jobs: set[str] = dataclasses.field(default_factory=set, compare=False)
 
     @property
     def message(self) -> str:
@@ -53,9 +54,9 @@ class Problem:
         return f"::{self.level} {place}::{_data(self.message)}"
 
     def as_dict(self) -> dict[str, object]:
-        """JSON data; the text of the line is left out."""
+        """JSON data; the text of the line and the jobs are left out."""
         known = dataclasses.asdict(self)
-        del known["text"]
+        del known["text"], known["jobs"]
         return {**known, "level": self.level.value}
 
 

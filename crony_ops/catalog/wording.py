@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
@@ -128,6 +129,13 @@ def nearest(text: str, known: Iterable[str]) -> str:
     choices = list(known)
     near = get_close_matches(text.lower(), choices, n=1, cutoff=0.5)
     return f"did you mean `{near[0]}`?" if near else f"write one of {', '.join(choices)}"
+
+
+def bad_id(job_id: str) -> tuple[str, str]:
+    """What is wrong with an id that is none, and how to mend it."""
+    nearest_id = re.sub(r"[^a-z0-9._-]+", "-", job_id.lower()).lstrip("._-")[:63].rstrip("-")
+    rule = "a job id has lower-case letters, digits, `.`, `_` and `-`, no sign first, 63 at most"
+    return rule, f"write `{nearest_id}`" if nearest_id else "write one such as `db-backup`"
 
 
 class _NoFields(BaseModel):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from crony_ops.catalog import Catalog, Problem
     from crony_ops.model.cluster import SyncRecord
     from crony_ops.sync.plan import JobChange, Outlook, Plan
 
@@ -70,6 +71,12 @@ def sync_words(record: SyncRecord | None, now: float) -> str:
         return "a store without a sync"
     commit = f" {record.commit[:7]}{' (dirty)' if record.dirty else ''}" if record.commit else ""
     return f"sync{commit} of {span(now - record.at)} ago"
+
+
+def warnings_of(plan: Plan, catalog: Catalog) -> list[Problem]:
+    """What `validate` warns of in the jobs that the plan adds or changes."""
+    concerned = {change.job_id for change in (*plan.added, *plan.changed)}
+    return [warning for warning in catalog.warnings if not concerned.isdisjoint(warning.jobs)]
 
 
 def plan_markdown(plan: Plan, against: SyncRecord | None, now: float) -> str:

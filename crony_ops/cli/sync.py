@@ -13,11 +13,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crony_ops.catalog import load_catalog
+from crony_ops.catalog.herd import HERD
 from crony_ops.cli.connection import connected
 from crony_ops.cli.operator import operator
 from crony_ops.cli.output import Output, OutputOption, console, progress, say, show
-from crony_ops.cli.plan_view import plan_markdown, print_changes, print_plan, sync_words
-from crony_ops.cli.validate import print_problems
+from crony_ops.cli.plan_view import (
+    plan_markdown,
+    print_changes,
+    print_plan,
+    sync_words,
+    warnings_of,
+)
+from crony_ops.cli.validate import InventoryOption, known_places, print_problems
 from crony_ops.errors import InvalidInput
 from crony_ops.store.client import Etcd
 from crony_ops.store.keys import Keys
@@ -32,6 +39,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crony_ops.catalog import Catalog
+    from crony_ops.catalog.inventory import Inventory
     from crony_ops.model.cluster import SyncRecord
     from crony_ops.store.settings import EtcdSettings
     from crony_ops.sync.lock import SyncLock
@@ -56,6 +64,7 @@ class Form(StrEnum):
 def plan(
     settings: EtcdSettings,
     jobs: JobsOption = Path("jobs"),
+    inventory: InventoryOption = None,
     form: Annotated[
         Form, typer.Option("--format", help="markdown for a comment on a merge request")
     ] = Form.text,
@@ -64,19 +73,29 @@ def plan(
         bool, typer.Option("--exit-code", help="exit with 3 when there are changes")
     ] = False,
 ) -> None:
-    """Show what a sync would change, job by job and field by field. Writes nothing."""
-    catalog = _load(jobs)
+    """Show what a sync would change, job by job and field by field. Writes nothing.
+
+    Warnings of the jobs that it would add or change go to stderr.
+    """
     now = time.time()
+    catalog = _load(jobs, now, known_places(jobs, inventory), HERD)
     made, stored = asyncio.run(_plan(settings, catalog))
     made = with_outlook(made, now)
+    warnings = warnings_of(made, catalog)
     if form is Form.markdown and output is Output.text:
         sys.stdout.write(plan_markdown(made, stored.last, now))
     else:
         show(
-            {"against": _record_document(stored.last), **plan_document(made)},
+            {
+                "against": _record_document(stored.last),
+                **plan_document(made),
+                "warnings": [warning.as_dict() for warning in warnings],
+            },
             output,
             lambda console: print_plan(console, made, stored.last, now),
         )
+    if output is Output.text:
+        print_problems(warnings, console(stderr=True))
     if exit_code and len(made):
         raise typer.Exit(THERE_ARE_CHANGES)
 
@@ -109,6 +128,8 @@ def sync(
 ) -> None:
     """Make the stored jobs those of the files."""
     catalog = _load(jobs)
+    if catalog.warnings:
+        say(f"{_number(catalog.warnings, 'warning')} in {jobs}: `crony-ops validate` shows all")
     who, _, host = operator().partition("@")
     wish = Wish(
         specs=catalog.specs,
@@ -173,19 +194,22 @@ def _record_document(record: SyncRecord | None) -> dict[str, Any] | None:
     return record.model_dump(mode="json") if record else None
 
 
-def _load(jobs: Path) -> Catalog:
+def _load(
+    jobs: Path,
+    now: float | None = None,
+    inventory: Inventory | None = None,
+    herd: int | None = None,
+) -> Catalog:
     """Raises InvalidInput, with every mistake shown before, so that nothing half-read is used."""
     # All of it stays until the end: let the collector not walk through 10,000 jobs, not even once.
     gc.disable()
     with progress("job files read") as advance:
-        catalog = load_catalog(jobs, progress=advance)
+        catalog = load_catalog(jobs, progress=advance, now=now, inventory=inventory, herd=herd)
     gc.freeze()
     gc.enable()
     if catalog.problems:
         print_problems(catalog.problems, console(stderr=True))
         raise InvalidInput(reason=f"{_number(catalog.problems, 'error')} in {jobs}")
-    if catalog.warnings:
-        say(f"{_number(catalog.warnings, 'warning')} in {jobs}: `crony-ops validate` shows all")
     return catalog
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import sys
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crony_ops.cli.output import Output, OutputOption, show
+from crony_ops.cli.output import Output, OutputOption, say, show
+from crony_ops.errors import InvalidInput
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from crony_ops.catalog import Catalog, Problem
+    from crony_ops.catalog.inventory import Inventory
 
 INVALID = 2
+
+InventoryOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="where nodes and groups are looked up; unless told, `inventory/` or `ansible.cfg` "
+        "beside the jobs, if Ansible is installed here",
+    ),
+]
 
 
 class Format(StrEnum):
@@ -31,6 +43,10 @@ def validate(
     presets: Annotated[
         Path | None, typer.Option(help="The folder of preset scripts, if it stands elsewhere.")
     ] = None,
+    inventory: InventoryOption = None,
+    herd: Annotated[
+        int, typer.Option(min=1, metavar="N", help="warn where more jobs fire in one second")
+    ] = 50,
     problem_format: Annotated[
         Format,
         typer.Option(
@@ -42,10 +58,19 @@ def validate(
     """Check the job files, and show every error at once.
 
     Ends with status 2 if there is one. Warnings don't count.
+
+    Example: crony-ops validate jobs/ --inventory inventory/production
     """
     from crony_ops.catalog import load_catalog
 
-    catalog = load_catalog(paths or [Path("jobs")], presets=presets)
+    folders = paths or [Path("jobs")]
+    catalog = load_catalog(
+        folders,
+        presets=presets,
+        now=time.time(),
+        inventory=known_places(folders[0], inventory),
+        herd=herd,
+    )
     if problem_format is Format.github and output is Output.text:
         for problem in _in_order(catalog):
             sys.stdout.write(problem.as_github() + "\n")
@@ -53,6 +78,24 @@ def validate(
         show(_document(catalog), output, lambda console: _tell(catalog, console))
     if catalog.problems:
         raise typer.Exit(INVALID)
+
+
+def known_places(jobs: Path, named: Path | None) -> Inventory | None:
+    """The nodes and groups of the inventory that is ``named``, or else stands beside the jobs.
+
+    None if there is none, or no host in it. Raises InvalidInput for one that can't be read.
+    """
+    from crony_ops.catalog.inventory import PROGRAM, find_inventory, read_inventory
+
+    if named is not None and not named.exists():
+        raise InvalidInput(reason=f"{named}: there is no such inventory")
+    path = named or find_inventory(jobs.absolute())
+    if path is None:
+        return None
+    inventory = read_inventory(path)
+    if inventory is None:
+        say(f"nodes and groups are not checked: {PROGRAM} is not installed here")
+    return inventory if inventory is not None and inventory.hosts else None
 
 
 def print_problems(problems: list[Problem], console: Console) -> None:

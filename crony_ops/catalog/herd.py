@@ -1,0 +1,130 @@
+"""The seconds in which many jobs fire together. Pure.
+
+Jobs that fire more than once a minute are left out: they are in every herd, and nobody would
+spread them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+from crony_ops.schedule import Schedule, parse_schedule, splay_offset
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from crony_ops.model.job import Job
+
+FINEST = 60
+"""Seconds between the ticks of the busiest jobs that are counted."""
+
+
+HERD = 50
+"""So many jobs in one second nobody minds."""
+# A Monday, 00:00 UTC: whether there is a warning must not change with the day.
+_LOOK_FROM = 1_767_571_200
+_DAY = 86_400
+_NAMED = 3
+
+
+class Herd(NamedTuple):
+    """Unix second ``at``, splay included, and the ids of the jobs that fire in it, sorted."""
+
+    at: int
+    jobs: tuple[str, ...]
+
+
+class Group(NamedTuple):
+    """Jobs that always fire together: at each tick of a schedule, ``offset`` seconds after it."""
+
+    schedule: Schedule
+    offset: int
+
+
+def groups_of(jobs: Mapping[str, Job]) -> dict[Group, list[str]]:
+    """The ids of each group's jobs. Jobs that are written alike are read once. Raises
+    BadSchedule."""
+    read: dict[tuple[str, str, str], Schedule] = {}
+    groups: dict[Group, list[str]] = defaultdict(list)
+    for job_id, job in jobs.items():
+        # The id has a say where there is an H. A few more words have one, and are read for nothing.
+        written = (job.schedule, job.timezone, job_id if "h" in job.schedule.lower() else "")
+        if written not in read:
+            read[written] = parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id)
+        groups[Group(read[written], splay_offset(job_id, job.splay))].append(job_id)
+    return groups
+
+
+def herds(groups: Mapping[Group, Sequence[str]], start: int, end: int, *, most: int) -> list[Herd]:
+    """The ``most`` crowded seconds in (start, end] with two jobs or more, the fullest first."""
+    counted = {group: ids for group, ids in groups.items() if _coarse(group.schedule, start)}
+    farthest: dict[Schedule, int] = {}
+    for schedule, offset in counted:
+        farthest[schedule] = max(offset, farthest.get(schedule, 0))
+    # Computing a tick costs far more than adding to it: each schedule is walked through once.
+    ticks = {
+        schedule: list(schedule.between(start - offset, end))
+        for schedule, offset in farthest.items()
+    }
+    sizes: dict[int, int] = defaultdict(int)
+    for (schedule, offset), ids in counted.items():
+        own, size = ticks[schedule], len(ids)
+        first, last = bisect_right(own, start - offset), bisect_right(own, end - offset)
+        for tick in own[first:last]:
+            sizes[tick + offset] += size
+    # Of two that are as full, the one to come first.
+    fullest = sorted(sizes.items(), key=lambda second: (-second[1], second[0]))[:most]
+    return [Herd(at, tuple(sorted(_at(counted, at)))) for at, size in fullest if size > 1]
+
+
+def unspread_herds(jobs: Mapping[str, Job], most: int) -> Iterator[Herd]:
+    """Herds of more than ``most`` jobs that nobody has spread by an ``H`` or a splay: the fullest
+    of a day, and those of jobs that fire more seldom."""
+    unspread = {i: job for i, job in jobs.items() if not job.splay and not _hashed(job.schedule)}
+    if len(unspread) <= most:
+        return
+    groups = groups_of(unspread)
+    end = _LOOK_FROM + _DAY
+    daily = {}
+    for group, ids in groups.items():
+        tick = group.schedule.next_after(_LOOK_FROM)
+        if tick <= end:
+            daily[group] = ids
+        elif len(ids) > most:
+            yield Herd(tick, tuple(sorted(ids)))
+    for herd in herds(daily, _LOOK_FROM, end, most=1):
+        if len(herd.jobs) > most:
+            yield herd
+
+
+def herd_words(herd: Herd) -> tuple[str, str]:
+    """What is wrong with it, and how to mend that."""
+    at = datetime.fromtimestamp(herd.at, UTC)
+    named = ", ".join(herd.jobs[:_NAMED])
+    what = f"{len(herd.jobs):,} jobs fire in one second, such as {at:%a %H:%M:%S} UTC: {named}, …"
+    return what, "write `H` for a minute that differs from job to job, or give them a `splay`"
+
+
+def _hashed(schedule: str) -> bool:
+    return any(field.startswith("h") or ",h" in field for field in schedule.lower().split())
+
+
+def _coarse(schedule: Schedule, start: int) -> bool:
+    first = schedule.next_after(start)
+    ticks = [first]
+    for _ in range(2):
+        ticks.append(schedule.next_after(ticks[-1]))
+    return min(later - earlier for earlier, later in pairwise(ticks)) >= FINEST
+
+
+def _at(groups: Mapping[Group, Sequence[str]], at: int) -> list[str]:
+    found: list[str] = []
+    for group, ids in groups.items():
+        tick = at - group.offset
+        if group.schedule.count(tick - 1, tick):
+            found += ids
+    return found
