@@ -24,6 +24,7 @@ async def test_each_event_about_a_run_names_it(etcd_server: EtcdServer, tmp_path
             return [e for e in it.node.events() if "is spooled" in e["message"]]
 
         await it.until(lambda: bool(spooled()), "an end is spooled")
+        assert (await it.scrape(it.node))["crony_node_spool_reports", ""] >= 1
         etcd_server.restart()
 
         def told() -> list[dict[str, str]]:
@@ -34,8 +35,12 @@ async def test_each_event_about_a_run_names_it(etcd_server: EtcdServer, tmp_path
             assert event["node"] == "web-1"
             assert event["job"] == "fine"
             assert event["run"] == event["message"].split()[0]
-        runs = {r.run_id for r in it.evidence.records if isinstance(r, RunRecord)}
-        assert spooled()[0]["run"] in runs
+
+        def recorded() -> bool:
+            runs = {r.run_id for r in it.evidence.records if isinstance(r, RunRecord)}
+            return {event["run"] for event in told()} <= runs
+
+        await it.until(recorded, "what was told late stands in etcd")
         placed = [e for e in it.watcher.events() if e.get("job") == "fine"]
         assert "fine goes from no node to web-1" in [e["message"] for e in placed]
         assert {e["watcher"] for e in it.watcher.events()} == {"w1"}
