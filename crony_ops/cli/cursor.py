@@ -22,17 +22,12 @@ from crony_ops.model.spec import Cursor, Spec
 from crony_ops.schedule import Schedule, parse_schedule
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
-from crony_ops.store.txn import Op, Txn, mod_is, put
+from crony_ops.store.txn import Txn, mod_is, put
 from crony_ops.watcher.complaints import CURSOR_AHEAD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from crony_ops.store.client import Etcd
     from crony_ops.store.entry import Entry
-
-# As many as etcd takes in a transaction.
-_CURSORS_AT_ONCE = 128
 
 app = typer.Typer(
     add_completion=False, rich_markup_mode=None, help="Mend up to when a job is accounted for."
@@ -93,9 +88,8 @@ async def _reset(settings: EtcdSettings, job_id: str, yes: bool) -> None:
         for each in resets:
             console().print(f"{each.cursor.key.removeprefix(keys.cursors)} {each.words}")
         confirmed(f"Put {job_id} at now?", yes)
-        for start in range(0, len(resets), _CURSORS_AT_ONCE):
-            some = [each.cursor for each in resets[start : start + _CURSORS_AT_ONCE]]
-            if not await _put(etcd, some, int(time.time())):
+        for each in resets:
+            if not await _put(etcd, keys, job_id, each.cursor):
                 raise CursorMoved(job=job_id)
         console().print(f"{job_id} goes on from now")
 
@@ -119,18 +113,39 @@ def decide(cursor: Entry, schedule: Schedule, now: int) -> Reset | None:
     return Reset(cursor, ticks, f"stands at {at}, {span(now - tick)} ago: {given_up} given up")
 
 
-async def _put(etcd: Etcd, cursors: Sequence[Entry], now: int) -> bool:
-    """False if one has changed since it was read. Raises StoreError."""
-    value = Cursor(tick=now).to_json()
-    ops: list[Op] = [put(entry.key, value, entry.lease) for entry in cursors]
+async def _put(etcd: Etcd, keys: Keys, job_id: str, cursor: Entry) -> bool:
+    """False if something has changed since it was read. Raises StoreError.
+
+    The owner may be waiting for what the cursor said: it looks anew when its assignment is written
+    anew, and no claim that was decided on before is made after it.
+    """
+    _, _, only = cursor.key.removeprefix(keys.cursor(job_id)).partition("/")
+    given = await _assignments(etcd, keys, job_id, only)
+    value = Cursor(tick=int(time.time())).to_json()
     try:
-        return (
-            await etcd.txn(
-                Txn(tuple(mod_is(entry.key, entry.mod_revision) for entry in cursors), tuple(ops))
+        result = await etcd.txn(
+            Txn(
+                tuple(mod_is(entry.key, entry.mod_revision) for entry in (cursor, *given)),
+                (
+                    put(cursor.key, value, cursor.lease),
+                    *(put(entry.key, entry.value) for entry in given),
+                ),
             )
-        ).succeeded
+        )
     except OutcomeUnknown:
-        first = await etcd.get(cursors[0].key)
-        if first is None or first.value != value:
+        standing = await etcd.get(cursor.key)
+        if standing is None or standing.value != value:
             raise
         return True
+    return result.succeeded
+
+
+async def _assignments(etcd: Etcd, keys: Keys, job_id: str, only: str) -> list[Entry]:
+    """Those of the nodes that hold the job, or of ``only`` one of them."""
+    if only:
+        holders = [keys.job(only, job_id)]
+    else:
+        listed = (await etcd.range(keys.jobs, keys_only=True)).entries
+        holders = [entry.key for entry in listed if entry.key.rpartition("/")[2] == job_id]
+    found = [await etcd.get(key) for key in holders]
+    return [entry for entry in found if entry is not None]

@@ -269,9 +269,15 @@ class TestCursorReset:
         self, crony_ops: CommandLine, etcd: Etcd, keys: Keys
     ) -> None:
         await etcd.put(keys.cursor("report"), Cursor(tick=int(time.time()) + 90_000).to_json())
-        before = int(time.time())
+        before, given = int(time.time()), await etcd.get(keys.job("u-web-1", "report"))
         said = (await crony_ops("cursor", "reset", "report", "--yes")).out
         assert "1 d ahead, and comes back" in said
+        # The owner, who waits for tomorrow, hears of it by its assignment.
+        anew = await etcd.get(keys.job("u-web-1", "report"))
+        assert given is not None
+        assert anew is not None
+        assert anew.value == given.value
+        assert anew.mod_revision > given.mod_revision
         assert before <= await tick(etcd, keys.cursor("report")) <= time.time()
 
     async def test_one_that_is_behind_gives_its_ticks_up(
