@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from crony_ops.model.spec import Spec
 
+
 @dataclass(frozen=True, slots=True)
 class FieldChange:
     """``old`` and ``new`` are JSON data, durations as people write them; None stands for unset."""

@@ -10,6 +10,8 @@ from pydantic import BaseModel, BeforeValidator
 from crony_ops.catalog.job_yaml import DURATIONS
 from crony_ops.model.duration import parse_duration
 from crony_ops.model.job import Job
+from crony_ops.sync.fields import FieldChange, changed_fields
+from tests.unit.sync.jobs import spec
 
 
 def _durations(model: type[BaseModel], path: str = "") -> Iterator[str]:
@@ -25,3 +27,31 @@ def _durations(model: type[BaseModel], path: str = "") -> Iterator[str]:
 
 def test_every_duration_of_a_job_is_known_as_one() -> None:
     assert set(_durations(Job)) == DURATIONS
+
+
+def test_what_sounds_secret_is_hidden() -> None:
+    url = "https://anna:{}@example.com/?token={}"
+    before, after = (
+        spec(
+            http={
+                "url": url.format(secret, secret),
+                "headers": {"X.Api-Key": secret, "Accept": secret},
+                "query": {"password": secret},
+            }
+        )
+        for secret in ("old", "new")
+    )
+    hidden = "https://anna:(hidden)@example.com/?token=(hidden)"
+    assert set(changed_fields(before, after)) == {
+        FieldChange("http.url", hidden, hidden),
+        FieldChange("http.headers.X.Api-Key", "(hidden)", "(hidden)"),
+        FieldChange("http.headers.Accept", "old", "new"),
+        FieldChange("http.query.password", "(hidden)", "(hidden)"),
+    }
+
+
+def test_a_reference_to_a_secret_is_shown() -> None:
+    before, after = (spec(env={"TOKEN": token}) for token in ("hunter2", "${file:/etc/token}"))
+    assert changed_fields(before, after) == (
+        FieldChange("env.TOKEN", "(hidden)", "${file:/etc/token}"),
+    )
