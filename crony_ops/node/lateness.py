@@ -65,8 +65,9 @@ def _started_late(seconds: float, stepped: float, waited_for: Sequence[str]) -> 
 
 
 def _claimed_late(way: Way, seconds: float, stepped: float) -> str:
-    if way.gained_at > way.due_at:
-        return f"this node got the job {way.gained_at - way.due_at:.1f} s after its time"
+    gained_late = way.gained_at - way.due_at
+    if gained_late > max(0.0, way.hindered_at - way.gained_at):
+        return f"this node got the job {gained_late:.1f} s after its time"
     if way.hindered_at >= way.due_at - _AHEAD:
         return way.hindered_by
     if stepped > seconds / 2:

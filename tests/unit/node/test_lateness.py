@@ -50,6 +50,28 @@ AWAY = "etcd can't be reached at a:1: refused"
         ),
         pytest.param(
             {
+                "asked_at": DUE + 9.0,
+                "claimed_at": DUE + 9.1,
+                "gained_at": DUE + 8.0,
+                "hindered_at": DUE + 8.8,
+                "hindered_by": REFUSED,
+            },
+            *(9.2, 0.0, (), "this node got the job 8.0 s after its time"),
+            id="gained late, and then refused for a moment",
+        ),
+        pytest.param(
+            {
+                "asked_at": DUE + 9.0,
+                "claimed_at": DUE + 9.1,
+                "gained_at": DUE + 0.5,
+                "hindered_at": DUE + 8.8,
+                "hindered_by": AWAY,
+            },
+            *(9.2, 0.0, (), AWAY),
+            id="gained late, and etcd was away for longer",
+        ),
+        pytest.param(
+            {
                 "asked_at": DUE + 2.0,
                 "claimed_at": DUE + 2.1,
                 "hindered_at": DUE - 0.5,
