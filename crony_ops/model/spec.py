@@ -50,7 +50,8 @@ class Assignment(Record):
 
     The key's mod revision is the run's ``CRONY_EPOCH``: it grows with every move and edit.
     ``stands_in_for`` is the uuid of a node that the job left only because its presets were not
-    ready there: it goes back when they are.
+    ready there: it goes back when they are. ``leaving``: the node claims no more ticks of it, so
+    that it can go when its open runs have ended.
     """
 
     job: Job
@@ -60,6 +61,7 @@ class Assignment(Record):
     assigned_at: float = 0.0
     moved_from: str = ""
     stands_in_for: str = ""
+    leaving: bool = False
 
 
 class Cursor(Record):

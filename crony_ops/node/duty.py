@@ -143,6 +143,8 @@ class Duty:
                 if holding.bound:  # a next life without etcd must not run it
                     self._offline.forget(holding.job_id)
                 return  # looked at again on resumption
+            if holding.leaving:
+                return  # looked at again when its assignment is written anew
             if await self._claim_queued(me, holding):
                 continue
             if await self._account(me, holding):

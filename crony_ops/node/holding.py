@@ -28,8 +28,9 @@ class Holding:
     ``revision`` is the assignment's, ``slots`` how many runs there may be at once (None: any).
     ``unknown`` are fields of the job that only a newer version knows: its ticks are claimed, and
     fail for that. ``cursor`` is None until it was read. ``advancing``: somebody claims for it right
-    now; ``look_again``: and is to look once more before it stops. ``gained_at``, ``clock`` and
-    ``hindered_at``, ``hindered_by`` are told to each run as its ``Way``.
+    now; ``look_again``: and is to look once more before it stops. ``leaving``: no more ticks are
+    claimed, so that the job can go to another node. ``gained_at``, ``clock`` and ``hindered_at``,
+    ``hindered_by`` are told to each run as its ``Way``.
     """
 
     job_id: str
@@ -46,6 +47,7 @@ class Holding:
     unknown: tuple[str, ...]
     gained_at: float
     clock: float
+    leaving: bool
     hindered_at: float = 0.0
     hindered_by: str = ""
     cursor: int | None = None
@@ -75,6 +77,7 @@ class Holding:
             cursor_key=keys.cursor(job_id, uuid if job.run_on.every else ""),
             gained_at=time.time(),
             clock=clock_offset(),
+            leaving=assignment.leaving,
         )
 
     def assignment(self) -> Assignment:

@@ -83,6 +83,7 @@ def step_order(
             assigned_at=now,
             moved_from=step.source if step.source != step.target else "",
             stands_in_for=step.stands_in_for,
+            leaving=step.leaving,
         )
         then.append(put(keys.job(step.target, job_id), assignment.to_json()))
         cursor_key = keys.cursor(job_id, step.target if wanted.job.run_on.every else "")
@@ -248,6 +249,8 @@ class Moves:
         source, target = (
             self.view.node_name(uuid) if uuid else "no node" for uuid in (step.source, step.target)
         )
+        if step.leaving:
+            return f"{step.job_id} leaves {source} when its run has ended"
         if step.source == step.target:
             return f"{step.job_id} is changed on {source}"
         return f"{step.job_id} goes from {source} to {target}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -28,13 +28,14 @@ class Step:
     """One job's way: from nowhere (``source`` empty), to nowhere, or in place when both agree.
 
     ``stands_in_for``: the living node that the job left only because its presets are not ready
-    there; it goes back when they are.
+    there; it goes back when they are. ``leaving``: it stays for its open run, and gets no other.
     """
 
     job_id: str
     source: str
     target: str
     stands_in_for: str = ""
+    leaving: bool = False
 
 
 @dataclass(slots=True)
@@ -55,10 +56,12 @@ def place(
     fleet: Fleet,
     busy: frozenset[tuple[str, str]],
     away: Mapping[str, str] = MappingProxyType({}),
+    leaving: Collection[tuple[str, str]] = frozenset(),
 ) -> Placement:
     """``assigned``: job id -> node uuid -> the spec revision that the node was given.
     ``busy``: (node uuid, job id) with an open run. ``away``: job id -> the node that its own
-    stands in for (see `Step`). Jobs that nobody wants are not looked at."""
+    stands in for (see `Step`). ``leaving``: (node uuid, job id) that was told so. Jobs that nobody
+    wants are not looked at."""
     result = Placement()
     loads = _Loads(assigned, fleet)
     for want in wants:
@@ -66,7 +69,8 @@ def place(
         if want.run_on.every:
             _place_everywhere(want, homes, fleet, busy, result)
         else:
-            _place_once(want, homes, fleet, busy, away.get(want.job_id, ""), loads, result)
+            marks = _Marks(away.get(want.job_id, ""), leaving)
+            _place_once(want, homes, fleet, busy, marks, loads, result)
     return result
 
 
@@ -102,7 +106,7 @@ def _place_once(
     homes: Mapping[str, int],
     fleet: Fleet,
     busy: frozenset[tuple[str, str]],
-    away: str,
+    marks: _Marks,
     loads: _Loads,
     result: Placement,
 ) -> None:
@@ -122,11 +126,13 @@ def _place_once(
         return
 
     # One thing after the other: while a surplus home can't be left yet, the job stays in this one.
+    away, leaves = marks.away, False
     stay = _Stay() if job_id in result.held else _Stay.of(want, home, away, fleet)
     if stay.must_leave or stay.would_leave:
         target = loads.give(away) if stay.goes_back else loads.least(want, but=home)
         if home in fleet.alive and (home, job_id) in busy and (target or stay.must_leave):
             result.held[job_id] = "waits for a run to end"
+            leaves = stay.must_leave or stay.evicted
         elif target:
             loads.moved(home, target)
             result.steps.append(Step(job_id, home, target, stay.stands_in_for))
@@ -139,17 +145,27 @@ def _place_once(
             result.held[job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
     elif home not in fleet.alive:
         (result.bound if want.run_on.bound else result.stranded)[home].append(job_id)
-    if homes[home] != want.revision:
-        result.steps.append(Step(job_id, home, home, away))
+    if homes[home] != want.revision or leaves != ((home, job_id) in marks.leaving):
+        result.steps.append(Step(job_id, home, home, away, leaves))
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """What the assignments say beside the job: see `place`."""
+
+    away: str
+    leaving: Collection[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Stay:
     """Whether a job may stay where it is: ``must_leave`` even for nowhere, ``would_leave`` only
-    for a better place, ``goes_back`` only to the node that its own stands in for."""
+    for a better place (``evicted``: for any), ``goes_back`` only to the node that its own stands in
+    for."""
 
     must_leave: bool = False
     would_leave: bool = False
+    evicted: bool = False
     goes_back: bool = False
     stands_in_for: str = ""
 
@@ -162,7 +178,7 @@ class _Stay:
             if not matches(want.run_on, node):
                 return cls(must_leave=True)
             if home in fleet.evicting and want.movable:
-                return cls(would_leave=True)
+                return cls(would_leave=True, evicted=True)
             if not node.offers(dict(want.preset_sums)):
                 # The first node that is ready would else keep the jobs of all that are slower.
                 return cls(would_leave=True, stands_in_for=away or home)

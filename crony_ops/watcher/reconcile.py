@@ -104,7 +104,7 @@ class Reconciler:
         fleet, busy = view.fleet(), view.busy()
         open_runs, assigned = view.open_runs(), view.assigned()
         wants = [seen.value for _, seen in view.wants.items()]
-        look.placement = place(wants, assigned, fleet, busy, view.away())
+        look.placement = place(wants, assigned, fleet, busy, view.away(), view.leaving())
         ended: Iterable[Order] = ()
         wish = view.rebalances.get("")
         if wish is not None and not look.placement.steps:

@@ -87,6 +87,7 @@ class Given(Record):
 
     spec_revision: int
     stands_in_for: str = ""
+    leaving: bool = False
 
 
 class View:
@@ -178,6 +179,11 @@ class View:
             for tail, seen in self.given.items()
             if seen.value.stands_in_for
         }
+
+    def leaving(self) -> frozenset[tuple[str, str]]:
+        """(Node uuid, job id) of the assignments of which no more ticks are claimed."""
+        parts = (tail.partition("/") for tail, seen in self.given.items() if seen.value.leaving)
+        return frozenset((node, job_id) for node, _, job_id in parts)
 
     def revision_of(self, job_id: str) -> int:
         """Of the wanted job's spec; 0 if nobody wants it."""

@@ -57,10 +57,12 @@ async def test_a_rebalance_gives_a_node_its_share_and_moves_no_more_than_that(
         assert "nothing to move" in await crony_ops(it, "rebalance")
 
 
-async def test_a_drained_node_gives_its_job_up_when_its_run_has_ended(tmp_path: Path) -> None:
+async def test_a_drained_node_gives_up_even_a_job_that_has_always_a_run_open(
+    tmp_path: Path,
+) -> None:
     async with scene(tmp_path, nodes=2, overrides=MOVABLE) as it:
         jobs: dict[str, dict[str, Any]] = {
-            "busy": it.noted("*/6 * * * * *", seconds=2),
+            "busy": it.noted("* * * * * *", seconds=0.6),
             "pinned": {"schedule": "@yearly", "shell": "true", "run_on": {"node": "node-1"}},
         }
         await it.sync(jobs)

@@ -98,7 +98,8 @@ class Picture:
     def placement(self) -> Placement:
         view = self.view
         wants = [seen.value for _, seen in view.wants.items()]
-        return place(wants, view.assigned(), view.fleet(), view.busy(), view.away())
+        marks = view.away(), view.leaving()
+        return place(wants, view.assigned(), view.fleet(), view.busy(), *marks)
 
     def spread(self, now: float) -> list[Order]:
         """What follows from a wish that the jobs be spread evenly."""

@@ -179,8 +179,17 @@ class TestACordon:
 
     def test_a_drain_waits_for_the_run_under_way(self) -> None:
         drained = fleet(A, B, cordoned=self.CORDONED, evicting=self.CORDONED)
-        result = place([want()], on(A), drained, frozenset({("u-a", "j")}))
-        assert (result.steps, result.held) == ([], {"j": "waits for a run to end"})
+        busy, told = frozenset({("u-a", "j")}), frozenset({("u-a", "j")})
+        result = place([want()], on(A), drained, busy)
+        assert result.steps == [Step("j", "u-a", "u-a", leaving=True)]
+        assert result.held == {"j": "waits for a run to end"}
+        assert place([want()], on(A), drained, busy, {}, told).steps == []
+        assert place([want()], on(A), drained, NOBODY, {}, told).steps == [Step("j", "u-a", "u-b")]
+
+    def test_a_drain_that_ends_lets_a_job_that_was_about_to_leave_go_on(self) -> None:
+        told = frozenset({("u-a", "j")})
+        result = place([want()], on(A), fleet(A, B), told, {}, told)
+        assert result.steps == [Step("j", "u-a", "u-a")]
 
     def test_what_can_not_leave_a_drained_node_is_named(self) -> None:
         drained = fleet(A, cordoned=self.CORDONED, evicting=self.CORDONED)
@@ -225,7 +234,8 @@ class TestRunOn:
 
     def test_it_waits_for_its_run_before_it_leaves_for_nowhere(self) -> None:
         result = place([want(RunOn(group="db"))], on(A), fleet(A), frozenset({("u-a", "j")}))
-        assert (result.steps, result.held) == ([], {"j": "waits for a run to end"})
+        assert result.steps == [Step("j", "u-a", "u-a", leaving=True)]
+        assert result.held == {"j": "waits for a run to end"}
 
     def test_a_job_on_every_node_of_a_group_is_on_each_of_them(self) -> None:
         second = node("w2", "web")
