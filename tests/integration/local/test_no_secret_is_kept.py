@@ -85,7 +85,7 @@ async def test_no_secret_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         await answers(status, body=f"{head}\n{more}".encode())(head, writer)
 
     async def redirect(head: str, writer: asyncio.StreamWriter) -> None:
-        target = f"Location: http://other.invalid/{in_variable}?t={quote(in_file)}"
+        target = f"Location: http://127.0.0.1:1/{in_variable}?t={quote(in_file)}"
         await answers(302, target)(head, writer)
 
     async with serving(echo) as echoing, serving(hangs) as hanging, serving(redirect) as far:
@@ -146,4 +146,6 @@ async def test_no_secret_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         assert set(states.values()) == {RunState.failed}
         assert any(in_variable in head and quote(in_file, safe="/") in head for head in received)
         assert "***" in ends["well"].attempts[0].output
+        for job_id in ("shell", "hangs"):
+            assert "still under way when the next run was due" in ends[job_id].reason
         assert files_with(folder, needles) == []
