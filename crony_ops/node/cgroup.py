@@ -104,6 +104,10 @@ class Cgroup:
             return False
         return True
 
+    @property
+    def exists(self) -> bool:
+        return self.path.is_dir()
+
     def open(self, name: str) -> int:
         """A descriptor to write to one of the group's files with. Raises OSError."""
         return os.open(self.path / name, os.O_WRONLY | os.O_CLOEXEC)

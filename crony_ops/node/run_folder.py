@@ -24,6 +24,7 @@ from crony_ops.model.run import Attempt, RunKind, RunState
 class RunContext(Record):
     """What a run is told besides its job. ``tick``, ``previous_tick`` and ``next_due``, when the
     run after it is to start, are unix seconds, ``node`` is a name, ``kill_grace`` is in seconds.
+    ``late``: by how many seconds the run started late, and why.
 
     ``dies_with_agent``: its processes must not outlive the agent (a job whose runs are made again
     when their node is lost). The processes of all others do, and can be adopted.
@@ -42,6 +43,7 @@ class RunContext(Record):
     env: dict[str, str] = {}
     preset_env: tuple[Path, ...] = ()
     kill_grace: float
+    late: tuple[float, str] = (0.0, "")
     dies_with_agent: bool = False
 
 

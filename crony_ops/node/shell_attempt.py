@@ -9,6 +9,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from crony_ops.model.job import Concurrency
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import shell
 from crony_ops.node.cgroup import Cgroup
@@ -31,6 +32,7 @@ from crony_ops.node.shell import CannotStart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from crony_ops.model.job import Job
     from crony_ops.node.run_folder import Journal, RunContext, RunFiles, RunMeta
     from crony_ops.node.stop_order import StopOrder
 
@@ -86,7 +88,7 @@ def _spawn(
     job, context = meta.job, meta.context
     # The folder of another user's run is entered by that user.
     cwd = "/" if shell.WORKDIR in env else job.workdir or "/"
-    group = Cgroup.of(context, files, number)
+    group = Cgroup.of(context, files, number) if _has_to_be_ended(job) else None
     if group is not None and not group.make():
         group = None
     try:
@@ -110,6 +112,12 @@ def _spawn(
         raise CannotStart(f"the workdir {cwd} can't be entered: {error.strerror}") from None
 
 
+def _has_to_be_ended(job: Job) -> bool:
+    """Whether the agent itself may have to end a run of it. Others, which only somebody's order
+    ends, save what a control group costs: a good part of what a short run costs altogether."""
+    return job.timeout is not None or job.rerun or job.concurrency is Concurrency.replace
+
+
 def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt | None:
     """The attempt that an earlier life of the agent started. None: nobody saw its end.
 
@@ -119,6 +127,8 @@ def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt |
     process, group = None, None
     if meta.job.shell is not None and meta.boot_id == boot_id():
         group = Cgroup.of(meta.context, files, started.attempt)
+        if group is not None and not group.exists:
+            group = None
         process = _still_running(started, meta.context, files, group)
     if meta.context.dies_with_agent or (process is None and journal.left is None):
         if process is not None:

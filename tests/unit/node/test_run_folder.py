@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
+
+import pytest
 
 from crony_ops.model.job import Job
 from crony_ops.model.run import Attempt, RunState
@@ -97,3 +100,48 @@ def test_a_log_that_its_run_truncated_is_read_from_its_start(tmp_path: Path) -> 
 
 def test_a_preset_that_goes_on_failing_is_tried_every_half_hour() -> None:
     assert [presets.backoff(n) for n in (1, 2, 3, 7, 1000)] == [30, 60, 120, 1800, 1800]
+
+
+def test_a_full_disk_takes_a_whole_line_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = RunFolder(tmp_path, keep=3).files("j", "r")
+    begin_journal(files, meta("r"))
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, line: write(descriptor, line[:5]))
+    with pytest.raises(OSError, match="No space left"):
+        record_start(files, started(1))
+    monkeypatch.undo()
+    record_end(files, ended(1))
+    journal = read_journal(files)
+    assert journal is not None
+    assert journal.ends == (ended(1),)
+
+
+async def test_the_folder_is_busy_until_all_that_ended_was_handed_over(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, keep=3)
+    files = folder.files("j", "r")
+    assert folder.busy.is_set()
+    assert folder.hand_over() == ([files], [])
+    folder.forget("j", "r")
+    assert folder.hand_over() == ([], [files])
+    assert folder.busy.is_set()
+    assert folder.hand_over() == ([], [])
+    assert not folder.busy.is_set()
+
+
+def test_a_folder_is_not_taken_from_under_a_run_that_begins(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, keep=3)
+    folder.files("begins", "r")
+    (tmp_path / "gone").mkdir()
+    folder.remove_empty([tmp_path / "begins", tmp_path / "gone"])
+    assert [path.name for path in tmp_path.iterdir()] == ["begins"]
+
+
+def test_the_tail_of_a_huge_log_is_read_alone(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        file.truncate(2**40)
+        file.seek(0, os.SEEK_END)
+        file.write(b"the end\n")
+    assert read_tail(log, 5, 8) == "the end\n"

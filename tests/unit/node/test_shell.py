@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -87,3 +89,42 @@ def test_only_root_changes_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 12_345)
     with pytest.raises(shell.CannotStart, match="root"):
         shell.command_line(job(user="root"), FILES, 1, wrapped=False)
+
+
+def test_any_program_runs_inside_a_bash_that_reads_the_preamble_and_stays() -> None:
+    argv = shell.command_line(job(interpreter="/usr/bin/env python3 -c"), FILES, 1, wrapped=False)
+    assert argv[1:] == ["-c", '"$@"', "crony", "/usr/bin/env", "python3", "-c", "true"]
+
+
+def test_bash_as_usual_runs_alone() -> None:
+    argv = shell.command_line(job(), FILES, 1, wrapped=False)
+    assert argv[1:] == ["-euo", "pipefail", "-c", "true"]
+
+
+def test_a_program_of_its_own_hides_nothing() -> None:
+    assert not shell.hides_its_end(job(shell="exec x", interpreter="/bin/sh -c"))
+
+
+def test_niceness_goes_before_the_program() -> None:
+    argv = shell.command_line(job(nice=7), FILES, 1, wrapped=False)
+    assert argv[0].endswith("nice")
+    assert argv[1:3] == ["-n", "7"]
+
+
+def test_a_niceness_that_is_refused_is_no_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    with pytest.raises(
+        shell.CannotStart, match="may not run a job with nice -5: Permission denied"
+    ):
+        shell.command_line(job(nice=-5), FILES, 1, wrapped=False)
+    shell.command_line(job(nice=5), FILES, 1, wrapped=False)
+
+
+def test_a_trial_of_a_niceness_leaves_the_agents_own() -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(shell.CannotStart):
+        shell.command_line(job(nice=-1), FILES, 1, wrapped=False)
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
