@@ -14,6 +14,7 @@ from crony_ops.catalog.problem import Problem
 from crony_ops.catalog.wording import word
 from crony_ops.errors import BadSchedule, InvalidInput
 from crony_ops.model.job import JOB_ID, Job
+from crony_ops.model.reference import literally
 from crony_ops.schedule.zone import load_zone
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def _fields(line: CrontabLine, timezone: str, home: str | None) -> dict[str, Any
         "shell": _command(line, shell),
         "interpreter": [shell, "-c"],
         "user": line.user,
-        "env": {name: text for name, text in settings.items() if name not in _CRONS_OWN},
+        "env": {
+            name: literally(text) for name, text in settings.items() if name not in _CRONS_OWN
+        },
         "splay": _splay(settings.get("RANDOM_DELAY")),
         # cron never looks whether the run before is over.
         "concurrency": "allow",

@@ -49,6 +49,11 @@ WithSecrets = Annotated[str, AfterValidator(sound_references)]
 """A text in which references to secrets may stand."""
 
 
+def literally(text: str) -> str:
+    """As a job must have it to mean the text itself."""
+    return text.replace("${", "$${")
+
+
 def has_references(text: str) -> bool:
     """False for a text that is wrong as well."""
     try:

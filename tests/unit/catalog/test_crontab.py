@@ -129,6 +129,10 @@ def test_a_users_crontab_with_all_that_cron_offers() -> None:
     assert (ping.timezone, ping.splay, ping.notify.to) == ("Asia/Tokyo", 300, ())
 
 
+def test_a_variable_is_taken_as_it_is_written() -> None:
+    assert job("A=${HOME}/x\n0 4 * * * x\n").env == {"A": "$${HOME}/x"}
+
+
 def test_a_job_runs_as_under_cron() -> None:
     found = job("SHELL=/usr/bin/zsh\n0 4 * * * false; true\n")
     assert found.interpreter == ("/usr/bin/zsh", "-c")

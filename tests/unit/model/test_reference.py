@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crony_ops.model.reference import Reference, has_references, parse_references
+from crony_ops.model.reference import (
+    Reference,
+    has_references,
+    literally,
+    parse_references,
+)
 
 FILE = Reference("file", "/run/secrets/token")
 ENV = Reference("env", "TOKEN_2")
@@ -55,5 +60,5 @@ def test_what_is_no_reference_is_refused(text: str, says: str) -> None:
 
 @given(st.text())
 def test_any_text_can_be_written(text: str) -> None:
-    pieces = parse_references(text.replace("${", "$${"))
+    pieces = parse_references(literally(text))
     assert "".join(map(str, pieces)) == text
