@@ -119,9 +119,7 @@ def _fields(line: CrontabLine, timezone: str, home: str | None) -> dict[str, Any
         "shell": _command(line, shell),
         "interpreter": [shell, "-c"],
         "user": line.user,
-        "env": {
-            name: literally(text) for name, text in settings.items() if name not in _CRONS_OWN
-        },
+        "env": {name: literally(text) for name, text in settings.items() if name not in _CRONS_OWN},
         "splay": _splay(settings.get("RANDOM_DELAY")),
         # cron never looks whether the run before is over.
         "concurrency": "allow",
