@@ -10,12 +10,13 @@ from bisect import bisect_right
 from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
+from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
 from crony_ops.schedule import Schedule, parse_schedule, splay_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from crony_ops.model.job import Job
 
@@ -29,13 +30,16 @@ HERD = 50
 _LOOK_FROM = 1_767_571_200
 _DAY = 86_400
 _NAMED = 3
+_DRAWN_BITS, _SUM_BITS = 64, 96
 
 
 class Herd(NamedTuple):
-    """Unix second ``at``, splay included, and the ids of the jobs that fire in it, sorted."""
+    """The ids of jobs that fire in one second, sorted; ``at`` is the first such unix second, splay
+    included, and ``times`` how many there are in the time that was looked at."""
 
     at: int
     jobs: tuple[str, ...]
+    times: int = 1
 
 
 class Group(NamedTuple):
@@ -60,25 +64,53 @@ def groups_of(jobs: Mapping[str, Job]) -> dict[Group, list[str]]:
 
 
 def herds(groups: Mapping[Group, Sequence[str]], start: int, end: int, *, most: int) -> list[Herd]:
-    """The ``most`` crowded seconds in (start, end] with two jobs or more, the fullest first."""
-    counted = {group: ids for group, ids in groups.items() if _coarse(group.schedule, start)}
+    """The ``most`` largest herds of two jobs or more in (start, end], the largest first.
+
+    Jobs that fire together again and again are one herd.
+    """
+    counted = {group: ids for group, ids in groups.items() if is_coarse(group.schedule, start)}
+    ticks = ticks_of(counted, start, end)
+    # Of each second the number of its jobs, and below that a sum that tells their groups: each
+    # adds a number drawn for it. Seconds with the same total have the same jobs.
+    draw = Random(0)
+    totals: dict[int, int] = defaultdict(int)
+    for (schedule, offset), ids in counted.items():
+        own, share = ticks[schedule], (len(ids) << _SUM_BITS) + draw.getrandbits(_DRAWN_BITS)
+        first, last = bisect_right(own, start - offset), bisect_right(own, end - offset)
+        for tick in own[first:last]:
+            totals[tick + offset] += share
+    alike: dict[int, list[int]] = defaultdict(list)
+    for at, total in totals.items():
+        alike[total].append(at)
+    seconds = sorted((-(total >> _SUM_BITS), min(ats), len(ats)) for total, ats in alike.items())
+    return [
+        Herd(at, tuple(sorted(_at(counted, at))), times)
+        for size, at, times in seconds[:most]
+        if size < -1
+    ]
+
+
+def ticks_of(groups: Iterable[Group], start: int, end: int) -> dict[Schedule, list[int]]:
+    """All ticks that can make one of the groups fire in (start, end], ascending.
+
+    Computing a tick costs far more than adding to it: each schedule is walked through once.
+    """
     farthest: dict[Schedule, int] = {}
-    for schedule, offset in counted:
+    for schedule, offset in groups:
         farthest[schedule] = max(offset, farthest.get(schedule, 0))
-    # Computing a tick costs far more than adding to it: each schedule is walked through once.
-    ticks = {
+    return {
         schedule: list(schedule.between(start - offset, end))
         for schedule, offset in farthest.items()
     }
-    sizes: dict[int, int] = defaultdict(int)
-    for (schedule, offset), ids in counted.items():
-        own, size = ticks[schedule], len(ids)
-        first, last = bisect_right(own, start - offset), bisect_right(own, end - offset)
-        for tick in own[first:last]:
-            sizes[tick + offset] += size
-    # Of two that are as full, the one to come first.
-    fullest = sorted(sizes.items(), key=lambda second: (-second[1], second[0]))[:most]
-    return [Herd(at, tuple(sorted(_at(counted, at)))) for at, size in fullest if size > 1]
+
+
+def is_coarse(schedule: Schedule, start: int) -> bool:
+    """Whether its ticks are a minute apart at least, by the first few after ``start``."""
+    first = schedule.next_after(start)
+    ticks = [first]
+    for _ in range(2):
+        ticks.append(schedule.next_after(ticks[-1]))
+    return min(later - earlier for earlier, later in pairwise(ticks)) >= FINEST
 
 
 def unspread_herds(jobs: Mapping[str, Job], most: int) -> Iterator[Herd]:
@@ -111,14 +143,6 @@ def herd_words(herd: Herd) -> tuple[str, str]:
 
 def _hashed(schedule: str) -> bool:
     return any(field.startswith("h") or ",h" in field for field in schedule.lower().split())
-
-
-def _coarse(schedule: Schedule, start: int) -> bool:
-    first = schedule.next_after(start)
-    ticks = [first]
-    for _ in range(2):
-        ticks.append(schedule.next_after(ticks[-1]))
-    return min(later - earlier for earlier, later in pairwise(ticks)) >= FINEST
 
 
 def _at(groups: Mapping[Group, Sequence[str]], at: int) -> list[str]:

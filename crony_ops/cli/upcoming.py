@@ -6,12 +6,13 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crony_ops.schedule import Schedule, parse_schedule, splay_offset
+from crony_ops.catalog.herd import groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from crony_ops.model.job import Job
+    from crony_ops.schedule import Schedule
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,32 +29,17 @@ def upcoming(jobs: Mapping[str, Job], now: float) -> Iterator[Firing]:
 
     Raises BadSchedule for a job whose schedule is none.
     """
-    schedules = _schedules(jobs)
-    offsets = {job_id: splay_offset(job_id, job.splay) for job_id, job in jobs.items()}
+    known = {job_id: group for group, ids in groups_of(jobs).items() for job_id in ids}
     heap = [
-        _after(schedule, job_id, int(now) - offsets[job_id], offsets[job_id])
-        for job_id, schedule in schedules.items()
+        _after(group.schedule, job_id, int(now) - group.offset, group.offset)
+        for job_id, group in known.items()
     ]
     heapq.heapify(heap)
     while heap:
         firing = heap[0]
         yield firing
-        job_id = firing.job
-        heapq.heapreplace(heap, _after(schedules[job_id], job_id, firing.tick, offsets[job_id]))
-
-
-def _schedules(jobs: Mapping[str, Job]) -> dict[str, Schedule]:
-    """Jobs that are written alike share a schedule: reading one is most of the work here."""
-    read: dict[tuple[str, str, str], Schedule] = {}
-    schedules = {}
-    for job_id, job in jobs.items():
-        # The id has a say where there is an H. A few more words have one, and are read for nothing.
-        hashed_by = job_id if "h" in job.schedule.lower() else ""
-        written = (job.schedule, job.timezone, hashed_by)
-        if written not in read:
-            read[written] = parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id)
-        schedules[job_id] = read[written]
-    return schedules
+        schedule, offset = known[firing.job]
+        heapq.heapreplace(heap, _after(schedule, firing.job, firing.tick, offset))
 
 
 def _after(schedule: Schedule, job_id: str, tick: int, offset: int) -> Firing:
