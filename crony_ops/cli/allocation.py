@@ -19,6 +19,7 @@ def fleet_of(view: ClusterView) -> Fleet:
         alive={uuid: view.nodes.get(uuid) for uuid in view.alive},
         known={uuid: roster.node for uuid, roster in view.rosters.items()},
         cordoned=frozenset(view.cordons),
+        evicting=frozenset(uuid for uuid, cordon in view.cordons.items() if cordon.evict),
         skewed=frozenset(u for u, r in view.rosters.items() if r.clock_offset is not None),
     )
 
@@ -29,6 +30,11 @@ def movable(view: ClusterView, spec: Spec) -> bool:
     return spec.job.movable or (told and not spec.job.run_on.bound)
 
 
+def want_of(view: ClusterView, job_id: str, spec: Spec) -> Want:
+    """The job as placement sees it."""
+    return Want(job_id, 0, spec.job.run_on, spec.preset_sums, movable(view, spec))
+
+
 def busy(view: ClusterView) -> frozenset[tuple[str, str]]:
     """(Node uuid, job id) with an open run."""
     return frozenset((run.node, run.job_id) for run in view.opens)
@@ -36,7 +42,7 @@ def busy(view: ClusterView) -> frozenset[tuple[str, str]]:
 
 def moves_to_spread(view: ClusterView) -> list[Step]:
     """What a rebalance would do, the moves that have to wait for a run too (see `balance`)."""
-    wants = [_want(view, job_id, spec) for job_id, spec in view.specs.items()]
+    wants = [want_of(view, job_id, spec) for job_id, spec in view.specs.items()]
     assigned = {job_id: dict.fromkeys(nodes, 0) for job_id, nodes in view.assigned.items()}
     return balance(wants, assigned, fleet_of(view), busy(view), set(view.pauses))
 
@@ -50,14 +56,10 @@ def why_it_stays(view: ClusterView, job_id: str, uuid: str) -> str:
         return "it is pinned to this node"
     if spec.job.run_on.every:
         return "it runs on every node"
-    want = _want(view, job_id, spec)
+    want = want_of(view, job_id, spec)
     if not want.movable:
         return "a shell job that names no preset stays with its node"
     fleet = fleet_of(view)
     if any(other != uuid for other in eligible(want, fleet)):
         return ""
     return reason_unplaced(want.run_on, want.preset_sums, fleet)
-
-
-def _want(view: ClusterView, job_id: str, spec: Spec) -> Want:
-    return Want(job_id, 0, spec.job.run_on, spec.preset_sums, movable(view, spec))

@@ -6,15 +6,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crony_ops.cli.job_standing import fleet_of
+from crony_ops.cli.allocation import fleet_of, want_of
 from crony_ops.cli.output import span
-from crony_ops.watcher.eligibility import Want, matches, may_have
+from crony_ops.watcher.eligibility import matches, may_have
 from crony_ops.watcher.placement import place
 
 if TYPE_CHECKING:
     from crony_ops.cli.cluster_view import ClusterView
     from crony_ops.model.node import Node
     from crony_ops.model.spec import Spec
+    from crony_ops.watcher.eligibility import Want
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def node_fits(view: ClusterView, job_id: str, now: float) -> tuple[NodeFit, ...]
     """Every node, living or lost: whoever holds the job, then those that may have it, the one with
     the fewest jobs first, then the others by name."""
     spec = view.specs[job_id]
-    want = Want(job_id, 0, spec.job.run_on, spec.preset_sums, spec.job.movable)
+    want = want_of(view, job_id, spec)
     fleet = fleet_of(view)
     load = Counter(node for nodes in view.assigned.values() for node in nodes)
     holders = view.assigned.get(job_id, ())

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from crony_ops.cli.allocation import fleet_of, movable
 from crony_ops.cli.output import span
-from crony_ops.watcher.eligibility import Fleet, matches, reason_unplaced
+from crony_ops.watcher.eligibility import matches, reason_unplaced
 
 if TYPE_CHECKING:
     from crony_ops.cli.cluster_view import ClusterView
@@ -90,20 +91,9 @@ def _on_lost_node(view: ClusterView, spec: Spec, node: str, now: float) -> str:
         return f"{lost}, and the job is pinned to it"
     if spec.job.run_on.every:
         return f"{lost}, and no other node is meant"
-    if not spec.job.movable:
+    if not movable(view, spec):
         return f"{lost}: a shell job that names no preset stays with its node"
     return f"{lost}, and the watcher is about to move the job"
-
-
-def fleet_of(view: ClusterView) -> Fleet:
-    """The nodes as placement looks at them."""
-    return Fleet(
-        alive={uuid: view.nodes.get(uuid) for uuid in view.alive},
-        known={uuid: roster.node for uuid, roster in view.rosters.items()},
-        cordoned=frozenset(view.cordons),
-        evicting=frozenset(uuid for uuid, cordon in view.cordons.items() if cordon.evict),
-        skewed=frozenset(u for u, r in view.rosters.items() if r.clock_offset is not None),
-    )
 
 
 def _nowhere(view: ClusterView, spec: Spec) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crony_ops.cli.job_standing import State, standings, why_no_node
+from crony_ops.model.cluster import Leader
 from crony_ops.model.node import Pause
 from tests.integration.cli.example_fleet import assigned, example_fleet, spec
 from tests.unit.cli.views import KEYS, NOW, example_view
@@ -25,6 +26,12 @@ def test_a_job_on_a_lost_node_says_why_it_stays(without: tuple[str, ...], words:
     reason = why_no_node(example_view(without=without), "old-shell", NOW)
     assert reason.startswith("db-1 was lost 3 m ago")
     assert reason.endswith(words)
+
+
+def test_a_watcher_that_was_told_so_moves_a_shell_job_without_presets() -> None:
+    told = Leader(id="w1", since=NOW, cmd_auto_allocation=True)
+    reason = why_no_node(example_view(also={KEYS.leader: told}), "old-shell", NOW)
+    assert reason.endswith("and the watcher is about to move the job")
 
 
 def test_a_pinned_job_waits_for_its_node() -> None:

@@ -9,8 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from crony_ops.model.cluster import Rebalance
 from crony_ops.model.job import RunOn
-from crony_ops.model.node import Pause
+from crony_ops.model.node import Cordon, Pause
 from crony_ops.model.run import MAX_RERUNS, OpenRun, QueuedRun, RunState
 from crony_ops.model.spec import Assignment
 from crony_ops.watcher import cursors, failover, job_health
@@ -105,6 +106,29 @@ class Leaders(RuleBasedStateMachine):
         picture.etcd.put(picture.keys.open(node, job_id, run.run_id), run.to_json())
         self.claimed[job_id, run.run_id] += 1
 
+    @rule(name=NODES)
+    def a_node_is_drained(self, name: str) -> None:
+        order = Cordon(who="ops", at=self.now, evict=True)
+        self.picture.etcd.put(self.picture.keys.cordon(f"u-{name}"), order.to_json())
+
+    @rule(name=NODES)
+    def a_node_is_uncordoned(self, name: str) -> None:
+        self.picture.etcd.delete(self.picture.keys.cordon(f"u-{name}"))
+
+    @rule(name=NODES)
+    def a_lost_node_is_forgotten(self, name: str) -> None:
+        keys, etcd = self.picture.keys, self.picture.etcd
+        if etcd.get(keys.node(f"u-{name}")) is None:
+            etcd.delete(keys.roster(f"u-{name}"))
+            etcd.delete(keys.cordon(f"u-{name}"))
+            # Nobody claims ahead of time: what it has claimed is of the past if it comes back.
+            self.now = max(self.now, 0, *self.stood_at.values()) + 1
+
+    @rule()
+    def the_jobs_are_to_be_spread(self) -> None:
+        order = Rebalance(who="ops", at=self.now)
+        self.picture.etcd.put(self.picture.keys.rebalance, order.to_json())
+
     @rule()
     def the_leader_looks(self) -> None:
         self.picture.look(self.now)
@@ -122,6 +146,7 @@ class Leaders(RuleBasedStateMachine):
         orders: list[Order] = [
             *failover.upkeep(view, view.alive(), {}, self.now),
             *picture.moves(self.now),
+            *cursors.of_forgotten_nodes(view, view.assigned()),
             *cursors.missing(view, view.assigned(), self.now),
             *cursors.ended_pauses(view, view.assigned(), self.now),
             *job_health.digest(view),
@@ -166,7 +191,9 @@ class Leaders(RuleBasedStateMachine):
     @invariant()
     def a_cursor_never_goes_back(self) -> None:
         keys = self.picture.keys
-        for key in self.picture.etcd.prefix(keys.cursors):
+        there = self.picture.etcd.prefix(keys.cursors)
+        self.stood_at = {key: tick for key, tick in self.stood_at.items() if key in there}
+        for key in there:
             job_id, _, node = key.removeprefix(keys.cursors).partition("/")
             tick = self.picture.cursor(job_id, node)
             assert tick is not None
