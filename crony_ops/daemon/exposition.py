@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CONNECTION_LIFE = 30.0
-"""Seconds after which a connection is closed, whatever it is at: the next scrape opens another."""
+"""Seconds after which, or after twice as many, a connection is closed, whatever it is at: the next
+scrape opens another."""
 MOST_CONNECTIONS = 32
 RETRY = 30.0
 
@@ -77,15 +78,23 @@ async def _serve(runner: web.AppRunner, host: str, port: int) -> None:
     loop = asyncio.get_running_loop()
 
     def connection() -> asyncio.BaseProtocol:
-        handler = pages()
-        crowded = len(pages.connections) >= MOST_CONNECTIONS
-        loop.call_later(0.0 if crowded else CONNECTION_LIFE, handler.force_close)
-        return handler
+        # A burst is accepted before any of it counts, so the newest are turned away once it does.
+        loop.call_later(0.0, turn_away)
+        return pages()
+
+    def turn_away() -> None:
+        for handler in pages.connections[MOST_CONNECTIONS:]:
+            handler.force_close()
 
     server = await loop.create_server(connection, host, port)
     try:
         at = server.sockets[0].getsockname()
         log.info("metrics at http://%s:%d/metrics", f"[{host}]" if ":" in host else host, at[1])
-        await asyncio.Event().wait()
+        before = pages.connections
+        while True:
+            await asyncio.sleep(CONNECTION_LIFE)
+            for handler in set(before).intersection(pages.connections):
+                handler.force_close()
+            before = pages.connections
     finally:
         server.close()
