@@ -1,5 +1,4 @@
-"""`crony-ops cursor reset`: a job that waits for a time which a wrong clock has told, or that is to
-forget what is behind it."""
+"""`crony-ops cursor reset`: a job goes on from now, whatever a wrong clock has told it."""
 
 from __future__ import annotations
 
@@ -64,7 +63,8 @@ def reset(
     One that a wrong clock has put into the future comes back; ticks that were run under that clock
     may be run again. One that is behind moves up: its ticks until now are given up.
 
-    Example: `crony-ops cursor reset db-backup --yes`.
+    Examples:
+      $ crony-ops cursor reset heartbeat --yes
     """
     asyncio.run(_reset(settings, job, yes))
 

@@ -17,7 +17,7 @@ from crony_ops.cli.connection import connected
 from crony_ops.cli.operator import operator
 from crony_ops.cli.output import Output, OutputOption, say, show, table
 from crony_ops.cli.waiting import read_duration, wait_while
-from crony_ops.errors import CronyError
+from crony_ops.errors import CronyError, OutcomeUnknown
 from crony_ops.model.cluster import Rebalance
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from rich.console import Console
+
+    from crony_ops.store.client import Etcd
 
 
 class NotSpread(CronyError):
@@ -75,7 +77,9 @@ def rebalance(
     The document of `--output json` is {at, moves: [{job, source, target, waits}], loads: [{node,
     before, after}]}.
 
-    Examples: `crony-ops rebalance --dry-run`, `crony-ops rebalance --wait --yes`.
+    Examples:
+      $ crony-ops rebalance --dry-run
+      $ crony-ops rebalance --wait --yes
     """
     patience = read_duration("--timeout", timeout)
     view = look(settings)
@@ -133,12 +137,8 @@ async def _order(settings: EtcdSettings, wait: bool, patience: int | None) -> No
 
     keys = Keys(settings.prefix)
     async with Etcd(settings) as etcd:
-        order = Rebalance(who=operator(), at=time.time())
-        # Whoever asked first has asked for the same. Written twice it is right, too.
-        result = await etcd.txn(
-            Txn((absent(keys.rebalance),), (put(keys.rebalance, order.to_json()),))
-        )
-        say("the watcher moves them" if result.succeeded else "a rebalance is under way already")
+        is_first = await _put(etcd, keys, Rebalance(who=operator(), at=time.time()))
+        say("the watcher moves them" if is_first else "a rebalance is under way already")
         if not wait:
             return
 
@@ -151,6 +151,19 @@ async def _order(settings: EtcdSettings, wait: bool, patience: int | None) -> No
         if jobs:
             raise NotSpread(count=len(jobs), jobs=", ".join(sorted(jobs)[:10]))
         say("done")
+
+
+async def _put(etcd: Etcd, keys: Keys, order: Rebalance) -> bool:
+    """False: somebody has asked for the same before, and it is under way. Raises StoreError."""
+    value = order.to_json()
+    try:
+        result = await etcd.txn(Txn((absent(keys.rebalance),), (put(keys.rebalance, value),)))
+    except OutcomeUnknown:
+        standing = await etcd.get(keys.rebalance)
+        if standing is None:
+            raise
+        return standing.value == value
+    return result.succeeded
 
 
 def _jobs(count: int) -> str:
