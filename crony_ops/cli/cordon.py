@@ -31,7 +31,8 @@ def cordon(
 ) -> None:
     """Give a node no new jobs. It keeps and runs those that it has. A drain is made a cordon.
 
-    Example: `crony-ops cordon web-1 --why "new disk"`.
+    Examples:
+      $ crony-ops cordon node-1 --why "new disk"
     """
     view = look(settings)
     uuid = node_named(view, node)
@@ -47,7 +48,8 @@ def cordon(
 def uncordon(settings: EtcdSettings, node: _Node) -> None:
     """Let a node have jobs again. It ends a drain, too.
 
-    Example: `crony-ops uncordon web-1`.
+    Examples:
+      $ crony-ops uncordon node-1
     """
     view = look(settings)
     uuid = node_named(view, node)

@@ -95,8 +95,9 @@ def drain(
     The document of `--output json` is {at, node, leaving: [{job, waits}], staying: [{job,
     reason}]}.
 
-    Examples: `crony-ops drain web-1 --why "new disk" --wait`,
-    `crony-ops drain web-1 --wait --timeout 2h --kill-after 30m --yes`.
+    Examples:
+      $ crony-ops drain node-2 --why "new disk" --yes
+      $ crony-ops drain node-2 --wait --timeout 2h --kill-after 30m --yes
     """
     patience = read_duration("--timeout", timeout)
     mercy = read_duration("--kill-after", kill_after)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
 from crony_ops.cli.lookup import unknown
 from crony_ops.cli.output import say
@@ -32,7 +33,10 @@ class Unreadable(CronyError):
 @connected
 def export(
     settings: EtcdSettings,
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="JOB...", help="only these")] = None,
+    jobs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="JOB...", help="only these", autocompletion=job_ids),
+    ] = None,
     file: Annotated[
         Path | None,
         typer.Option("-o", metavar="FILE", help="write there, readable by you alone"),
@@ -42,7 +46,9 @@ def export(
 
     Synced in place of the files that they came from, it changes nothing but the files' names.
 
-    Example: crony-ops export -o jobs/all.yaml
+    Examples:
+      $ crony-ops export heartbeat disk-full
+      $ crony-ops export -o all.yaml
     """
     from crony_ops.catalog.job_yaml import job_fields, job_file_text
 

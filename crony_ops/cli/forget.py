@@ -36,7 +36,8 @@ def forget(
     A shell job goes to another node, one that is pinned to it has no node any more, and one that
     runs on every node is a node poorer. If the node ever comes back it is a new one.
 
-    Example: `crony-ops forget db-1 --yes`.
+    Examples:
+      $ crony-ops forget node-4 --yes
     """
     view = look(settings)
     uuid = node_named(view, node)

@@ -76,7 +76,8 @@ def import_crontab(
 ) -> None:
     """Make a job file of crontabs, and print it. A line that can't become a job refuses them all.
 
-    Example: crony-ops import crontab /etc/crontab /etc/cron.d/* --node web-1 -o jobs/web-1.yaml
+    Examples:
+      $ crony-ops import crontab --system /etc/crontab /etc/cron.d/* --node node-1 -o cron.yaml
     """
     from crony_ops.catalog.crontab_jobs import import_lines, imported_text
 

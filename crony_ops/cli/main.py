@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 INTERRUPTED = 130
+EXAMPLES = "\n\nExamples:\n"
 # New objects between two collections. Most of what a command makes, its modules first of all, stays
 # until its end a moment later; Python's own 700 would have a fifth of the time spent on looking.
 _COLLECT_EVERY = 100_000
@@ -78,10 +79,21 @@ class _Placeholder(TyperCommand):
         if isinstance(command, typer.Typer):
             group = typer.main.get_command(command)
             group.name = self.name
-            return group
+            return _with_examples(group)
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         app.command(self.name)(command)
-        return typer.main.get_command(app)
+        return _with_examples(typer.main.get_command(app))
+
+
+def _with_examples(command: Any) -> Any:
+    """The examples that end a docstring come last in the help, each on a line as it is written."""
+    text, mark, examples = (command.help or "").partition(EXAMPLES)
+    if mark:
+        command.help = text
+        command.epilog = f"\b\nExamples:\n{examples}"
+    for inner in getattr(command, "commands", {}).values():
+        _with_examples(inner)
+    return command
 
 
 class _Commands(TyperGroup):

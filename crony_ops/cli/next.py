@@ -14,6 +14,7 @@ import typer
 
 from crony_ops.catalog.herd import groups_of, herds
 from crony_ops.cli.cluster_view import ClusterView, look
+from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
 from crony_ops.cli.heat_map import heat_map, print_heat_map
 from crony_ops.cli.herd import herd_document, print_herds
@@ -66,7 +67,9 @@ class NextFiring:
 @connected
 def next_firings(
     settings: EtcdSettings,
-    jobs: Annotated[list[str] | None, typer.Argument(help="only of these jobs")] = None,
+    jobs: Annotated[
+        list[str] | None, typer.Argument(help="only of these jobs", autocompletion=job_ids)
+    ] = None,
     count: Annotated[
         int | None,
         typer.Option(min=1, max=100_000, help="how many; 20 unless --for is given; 10 herds"),
@@ -96,7 +99,11 @@ def next_firings(
     days: [{date, hours}]}, with --herd {at, herds: [{at, utc, times, count, jobs}]}. Each `at` is
     in unix seconds.
 
-    Example: crony-ops next db-backup --for 7d
+    Examples:
+      $ crony-ops next --count 5
+      $ crony-ops next disk-full --for 1h
+      $ crony-ops next --days 7
+      $ crony-ops next --herd
     """
     if days is not None and (herd or count or within):
         raise InvalidInput(reason="--days goes with neither --herd, --count nor --for")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
+from crony_ops.cli.completion import node_names
 from crony_ops.cli.connection import connected
 from crony_ops.cli.live import live
 from crony_ops.cli.lookup import node_named
@@ -36,7 +37,9 @@ class NodeStory:
 @connected
 def nodes(
     settings: EtcdSettings,
-    name: Annotated[str | None, typer.Argument(help="one node, by name or uuid")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="one node, by name or uuid", autocompletion=node_names)
+    ] = None,
     live_: Annotated[
         bool, typer.Option("--live", help="how the machine is doing, until Ctrl-C")
     ] = False,
@@ -48,6 +51,11 @@ def nodes(
     The document of `--output json` is {at, nodes: [NodePart]}, or for one node {at, node, presets,
     jobs, open: [{node, job_id, run_id}]}; times are in unix seconds. With --live it is {node,
     system: SystemInfo}, of one look; so it is wherever stdout is no terminal.
+
+    Examples:
+      $ crony-ops nodes
+      $ crony-ops nodes node-1
+      $ crony-ops nodes node-1 --live --once
     """
     if (live_ or once) and (name is None or not live_):
         raise InvalidInput(reason="--live wants the name of one node, and --once wants --live")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
 from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
 from crony_ops.cli.lookup import unknown
@@ -32,7 +33,7 @@ _TRIES = 20
 # With the pause, 128: as many as etcd takes in a transaction.
 _CURSORS_AT_ONCE = 127
 
-_Jobs = Annotated[list[str], typer.Argument(metavar="JOB...")]
+_Jobs = Annotated[list[str], typer.Argument(metavar="JOB...", autocompletion=job_ids)]
 
 
 class NotResumable(InvalidInput):
@@ -55,8 +56,9 @@ def pause(
 
     Without --for and --until they rest until `crony-ops resume`.
 
-    Examples: `crony-ops pause db-backup --for 2h --why "new disk"`,
-    `crony-ops pause db-backup report --until 2030-12-01T08:00`.
+    Examples:
+      $ crony-ops pause disk-usage --for 2h --why "new disk"
+      $ crony-ops pause disk-usage heartbeat --until 2030-12-01T08:00
     """
     now = time.time()
     order = Pause(who=operator(), at=now, why=why, until=end_of_pause(how_long, until, now))
@@ -67,7 +69,8 @@ def pause(
 def resume(settings: EtcdSettings, jobs: _Jobs) -> None:
     """Let paused jobs run again from now on. What was due meanwhile is not made up.
 
-    Example: `crony-ops resume db-backup`.
+    Examples:
+      $ crony-ops resume disk-usage heartbeat
     """
     asyncio.run(resume_jobs(settings, jobs))
 

@@ -60,7 +60,8 @@ def restored(
     that had been queued or asked for are dropped, and the key space gets a new incarnation, upon
     which the agents register anew. What really ran is told by the logs on the nodes.
 
-    Example: `crony-ops restored --yes`.
+    Examples:
+      $ crony-ops restored --yes
     """
     confirmed(
         f"Was etcd restored? All ticks up to now, and all queued runs under {settings.prefix}, "

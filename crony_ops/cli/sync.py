@@ -76,6 +76,10 @@ def plan(
     """Show what a sync would change, job by job and field by field. Writes nothing.
 
     Warnings of the jobs that it would add or change go to stderr.
+
+    Examples:
+      $ crony-ops plan
+      $ crony-ops plan --exit-code  # ends with 3 if there is something to do
     """
     now = time.time()
     catalog = _load(jobs, now, known_places(jobs, inventory), HERD)
@@ -126,7 +130,12 @@ def sync(
     ] = False,
     output: OutputOption = Output.text,
 ) -> None:
-    """Make the stored jobs those of the files."""
+    """Make the stored jobs those of the files.
+
+    Examples:
+      $ crony-ops sync --dry-run
+      $ crony-ops sync
+    """
     catalog = _load(jobs)
     if catalog.warnings:
         say(f"{_number(catalog.warnings, 'warning')} in {jobs}: `crony-ops validate` shows all")

@@ -48,6 +48,9 @@ def up(
 
     It ends with Ctrl-C, and nothing of it stays behind; started again, it goes on where it was.
     Meanwhile the other commands find it from this folder without any flag.
+
+    Examples:
+      $ crony-ops up --nodes 2  # until Ctrl-C
     """
     catalog = _load(jobs)
     presets = find_presets(jobs.absolute(), read_provenance([jobs]).root)

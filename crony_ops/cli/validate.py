@@ -59,7 +59,9 @@ def validate(
 
     Ends with status 2 if there is one. Warnings don't count.
 
-    Example: crony-ops validate jobs/ --inventory inventory/production
+    Examples:
+      $ crony-ops validate
+      $ crony-ops validate jobs --format github
     """
     from crony_ops.catalog import load_catalog
 
