@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
+from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.confirm import confirmed
 from crony_ops.cli.connection import connected
 from crony_ops.cli.lookup import node_named, unknown
@@ -20,7 +21,7 @@ from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
 from crony_ops.model.run import Kill, RunRecord, RunState, read_run
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
-from crony_ops.store.txn import Txn, exists, get, put
+from crony_ops.store.txn import Txn, exists, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,8 +48,8 @@ class NodeLost(CronyError):
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """A run that was told to end, on the node of that name. ``record`` is None while it hasn't, and
-    where its record is gone already; then ``open`` tells."""
+    """A run that was told to end, on the node of that name. ``open``: it hasn't yet. ``record`` may
+    be None also when it has: a job's older records are trimmed."""
 
     run: OpenKey
     node: str
@@ -72,12 +73,15 @@ class Ending:
 @connected
 def kill(
     settings: EtcdSettings,
-    job: Annotated[str, typer.Argument(metavar="JOB")],
+    job: Annotated[str, typer.Argument(metavar="JOB", autocompletion=job_ids)],
     run: Annotated[
         list[str] | None, typer.Option("--run", metavar="ID", help="which of its open runs")
     ] = None,
     node: Annotated[
-        list[str] | None, typer.Option("--node", metavar="NODE", help="those on this node")
+        list[str] | None,
+        typer.Option(
+            "--node", metavar="NODE", help="those on this node", autocompletion=node_names
+        ),
     ] = None,
     signal: Annotated[
         Literal["TERM", "INT", "HUP", "QUIT", "KILL"],
@@ -94,8 +98,9 @@ def kill(
     Its state will be `killed`: it is not retried, and not run again. What its processes started is
     ended with them. --run and --node may be given more than once.
 
-    Examples: `crony-ops kill db-backup --why "wrong host"`,
-    `crony-ops kill db-backup --run 20261122T023000Z-s --signal INT --yes`.
+    Examples:
+      $ crony-ops kill nightly-dump --why "wrong host" --yes
+      $ crony-ops kill nightly-dump --node node-1 --signal INT --yes
     """
     view = look(settings)
     chosen = choose(view, job, run or (), [node_named(view, name) for name in node or ()])
@@ -197,13 +202,14 @@ async def _ends(etcd: Etcd, keys: Keys, endings: list[Ending]) -> list[Ending]:
 
 
 async def _look(etcd: Etcd, keys: Keys, ending: Ending) -> Ending:
-    """One consistent look: a run is closed in the transaction that puts its record."""
+    """A run is closed in the transaction that puts its record: that is looked for second."""
     run = ending.run
-    answer = await etcd.txn(Txn((), (get(keys.open(*run)), get(keys.run(run.job_id, run.run_id)))))
-    opened, recorded = answer.responses
-    record = None
-    if isinstance(recorded, tuple) and recorded:
+    if await etcd.get(keys.open(*run)) is not None:
+        return ending
+    recorded = await etcd.get(keys.run(run.job_id, run.run_id))
+    found = None
+    if recorded is not None:
         with contextlib.suppress(ValueError):
-            found = read_run(recorded[0].value)
-            record = found if isinstance(found, RunRecord) else None
-    return Ending(run, ending.node, open=bool(opened), record=record)
+            found = read_run(recorded.value)
+    record = found if isinstance(found, RunRecord) else None
+    return Ending(run, ending.node, open=False, record=record)

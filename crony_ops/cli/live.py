@@ -47,10 +47,11 @@ def live(settings: EtcdSettings, view: ClusterView, uuid: str, output: Output, o
     if uuid not in view.alive:
         raise NotAlive(node=name)
     once = once or output is not Output.text or not console().is_terminal
+    if once:
+        asyncio.run(_one_look(settings, uuid, name, output))
+        return
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(
-            _one_look(settings, uuid, name, output) if once else _watch(settings, uuid, name)
-        )
+        asyncio.run(_watch(settings, uuid, name))
 
 
 async def _one_look(settings: EtcdSettings, uuid: str, name: str, output: Output) -> None:

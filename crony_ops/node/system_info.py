@@ -120,17 +120,20 @@ class SystemKey:
 
     async def _measure(self) -> SystemInfo | None:
         runs, running = self._processes()
+        return await self._ask(self._measured, lambda: measure(runs, running))
+
+    async def _ask(self, probe: Probe[T], work: Callable[[], T]) -> T | None:
         try:
-            return await self._measured.ask(lambda: measure(runs, running))
-        except OSError as error:
-            log.warning("this machine can't be measured: %s", error)
+            return await probe.ask(work)
+        except Exception:  # whatever the machine is like, its jobs go on
+            log.exception("this machine can't be measured")
             return None
 
     async def _tell(self) -> None:
         info = await self._measure()
         if info is None:
             return
-        mounted = await self._disks.ask(disks) or ()
+        mounted = await self._ask(self._disks, disks) or ()
         info = info.model_copy(update={"disks": mounted, "at": time.time()})
         try:
             await self._etcd.put(self._key, info.to_json(), lease=self._lease())
