@@ -110,6 +110,7 @@ class Agent:
             self._runs,
             self._reports,
             self._timetable,
+            metrics,
             me=Claimant(keys, uuid, settings.name, 0),
             claimant=self._claimant,
             claim_ahead=settings.claim_ahead,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from crony_ops.node.claims import Claimant
     from crony_ops.node.holding import Holding
     from crony_ops.node.journal import Journal
+    from crony_ops.node.metrics import NodeMetrics
     from crony_ops.node.reports import Reports
     from crony_ops.node.runs import Runs
     from crony_ops.node.timetable import Timetable
@@ -52,6 +53,7 @@ class Offline:
         runs: Runs,
         reports: Reports,
         timetable: Timetable,
+        metrics: NodeMetrics,
         *,
         me: Claimant,
         claimant: Callable[[], Claimant | None],
@@ -64,6 +66,7 @@ class Offline:
         self._runs = runs
         self._reports = reports
         self._timetable = timetable
+        self._metrics = metrics
         self._me = me
         self._claimant = claimant
         self._claim_ahead = claim_ahead
@@ -130,6 +133,7 @@ class Offline:
             return False
         if (missed := holding.missed(now)) is not None:
             if missed.gap is not None:
+                self._metrics.ticks_missed(missed.gap.count)
                 await self._reports.put_by(
                     Report(record=self._gap(holding, missed.gap, now), offline=True)
                 )
