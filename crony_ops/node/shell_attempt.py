@@ -32,7 +32,6 @@ from crony_ops.node.shell import CannotStart
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from crony_ops.model.job import Job
     from crony_ops.node.run_folder import Journal, RunContext, RunFiles, RunMeta
     from crony_ops.node.stop_order import StopOrder
 
@@ -88,7 +87,7 @@ def _spawn(
     job, context = meta.job, meta.context
     # The folder of another user's run is entered by that user.
     cwd = "/" if shell.WORKDIR in env else job.workdir or "/"
-    group = Cgroup.of(context, files, number) if _has_to_be_ended(job) else None
+    group = Cgroup.of(context, files, number) if _has_to_be_ended(meta) else None
     if group is not None and not group.make():
         group = None
     try:
@@ -112,10 +111,11 @@ def _spawn(
         raise CannotStart(f"the workdir {cwd} can't be entered: {error.strerror}") from None
 
 
-def _has_to_be_ended(job: Job) -> bool:
-    """Whether the agent itself may have to end a run of it. Others, which only somebody's order
+def _has_to_be_ended(meta: RunMeta) -> bool:
+    """Whether the agent may have to end the run by itself. Others, which only somebody's order
     ends, save what a control group costs: a good part of what a short run costs altogether."""
-    return job.timeout is not None or job.rerun or job.concurrency is Concurrency.replace
+    replaced = meta.job.concurrency is Concurrency.replace
+    return replaced or meta.job.timeout is not None or meta.context.dies_with_agent
 
 
 def adopt(journal: Journal, started: Started, files: RunFiles) -> ShellAttempt | None:

@@ -20,6 +20,7 @@ from aiohttp import web
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
 from crony_ops.node import http
+from crony_ops.node.cgroup import own_place
 from crony_ops.node.execution import Execution, Outcome
 from crony_ops.node.run_folder import RunContext, RunFolder
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     import aiohttp
+
+
+BASH = "/bin/bash -euo pipefail -c"
 
 
 def job(shell: str | None = None, **fields: object) -> Job:
@@ -271,6 +275,63 @@ async def test_presets_are_sourced_and_the_job_has_the_last_word(
     assert outcome.attempts[0].output == "it's|a b|/opt/pg/bin|gone\n"
 
 
+@pytest.mark.parametrize(
+    ("interpreter", "command"),
+    [
+        (f"{sys.executable} -c", "import os; print(os.environ['PGHOST'], os.environ['A'])"),
+        ("/bin/sh -c", "echo $PGHOST $A"),
+        ("/bin/bash -c", "false; echo $PGHOST $A"),
+    ],
+)
+@pytest.mark.parametrize("dies_with_agent", [False, True])
+async def test_any_program_may_interpret_the_command(
+    folder: RunFolder, tmp_path: Path, interpreter: str, command: str, dies_with_agent: bool
+) -> None:
+    preset = tmp_path / "pg.env"
+    preset.write_text("PGHOST=preset\nA=preset\n")
+    asked = job(command, interpreter=interpreter, env={"A": "own"})
+    told = context(preset_env=(preset,), dies_with_agent=dies_with_agent)
+    outcome = await execution(folder, asked, told).perform()
+    assert outcome.state is RunState.succeeded, outcome
+    assert outcome.attempts[0].output == "preset own\n"
+
+
+async def test_a_stop_reaches_any_program(
+    folder: RunFolder, tmp_path: Path
+) -> None:
+    command = f"trap 'echo bye; exit 0' TERM; echo up >{tmp_path}/up; while :; do sleep 0.02; done"
+    run = execution(folder, job(command, interpreter="/bin/sh -c"), context(kill_grace=5))
+    performing = asyncio.create_task(run.perform())
+    await until(lambda: written(tmp_path / "up"))
+    run.stop(RunState.killed, "enough")
+    assert (await performing).attempts[0].output.endswith("bye\n")
+
+
+async def test_a_run_gets_its_umask_and_niceness(folder: RunFolder) -> None:
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    outcome = await perform(folder, "umask; nice", umask="027", nice=1)
+    assert outcome.attempts[0].output == f"0027\n{min(nice + 1, 19)}\n"
+
+
+async def test_output_that_is_forbidden_fails_a_success(folder: RunFolder) -> None:
+    success = {"forbid_output": "^ERROR"}
+    outcome = await perform(folder, "echo ERROR: all is lost", success=success)
+    assert outcome.state is RunState.failed
+    assert outcome.reason == "its output has `^ERROR`, which forbid_output names"
+    assert outcome.attempts[0].exit_code == 0
+
+
+async def test_only_the_output_of_the_attempt_itself_counts(folder: RunFolder) -> None:
+    outcome = await perform(
+        folder,
+        "[ $CRONY_ATTEMPT = 2 ] || echo ERROR",
+        success={"forbid_output": "ERROR"},
+        retries={"count": 1, "delay": 0},
+    )
+    assert [attempt.exit_code for attempt in outcome.attempts] == [0, 0]
+    assert outcome.state is RunState.succeeded
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root changes users")
 @pytest.mark.parametrize(
     "command", ["id -un; echo $HOME >/dev/stderr", "exec sh -c 'id -un; echo $HOME'"]
@@ -287,22 +348,36 @@ from pathlib import Path
 from crony_ops.model.job import Job
 from crony_ops.node.execution import Execution
 from crony_ops.node.run_folder import RunContext, RunFolder
-root, dies, shell, job = sys.argv[1:]
+root, dies, shell, job, interpreter = sys.argv[1:]
 context = RunContext(job_id=job, run_id="r", tick=1795363200, node="n", epoch=1, kill_grace=0.3,
                      dies_with_agent=dies == "dies")
 files = RunFolder(Path(root), 3).files(job, "r")
-run = Execution(Job(schedule="@daily", shell=shell), context, files, lambda: None,
+job = Job(schedule="@daily", shell=shell, interpreter=interpreter)
+run = Execution(job, context, files, lambda: None,
                 on_process=lambda *_: None, on_process_end=lambda _: None)
 asyncio.run(run.perform())
 """
 
 
 async def killed_agent(
-    folder_root: Path, shell: str, *, dies: bool, ready: Path, job: str = "j"
+    folder_root: Path,
+    shell: str,
+    *,
+    dies: bool,
+    ready: Path,
+    job: str = "j",
+    interpreter: str = BASH,
 ) -> None:
     """An agent that starts the command, and is killed as soon as the file is written."""
     agent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", _AGENT, str(folder_root), "dies" if dies else "lives", shell, job
+        sys.executable,
+        "-c",
+        _AGENT,
+        str(folder_root),
+        "dies" if dies else "lives",
+        shell,
+        job,
+        interpreter,
     )
     await until(lambda: written(ready), within=20)
     journal = folder_root / job / "r.json"
@@ -315,15 +390,17 @@ def waits_for_go(folder: Path) -> str:
     return f"echo $$ >{folder}/pid; until [ -e {folder}/go ]; do sleep 0.02; done"
 
 
-_HIDING = ["", "trap 'true' EXIT; "]
+_HIDING = [("", BASH), ("trap 'true' EXIT; ", BASH), ("", "/bin/sh -c")]
 
 
-@pytest.mark.parametrize("prefix", _HIDING)
+@pytest.mark.parametrize(("prefix", "interpreter"), _HIDING)
 async def test_a_run_that_outlives_its_agent_is_adopted(
-    folder: RunFolder, tmp_path: Path, prefix: str
+    folder: RunFolder, tmp_path: Path, prefix: str, interpreter: str
 ) -> None:
     command = prefix + waits_for_go(tmp_path) + "; echo late; exit 7"
-    await killed_agent(tmp_path / "runs", command, dies=False, ready=tmp_path / "pid")
+    await killed_agent(
+        tmp_path / "runs", command, dies=False, ready=tmp_path / "pid", interpreter=interpreter
+    )
     assert lives(pid_in(tmp_path / "pid"))
     assert [meta.context.run_id for meta in folder.unfinished()] == ["r"]
     run = adopt(folder)
@@ -364,14 +441,16 @@ async def test_an_adopted_run_can_be_stopped(folder: RunFolder, tmp_path: Path) 
     assert not lives(pid_in(tmp_path / "pid"))
 
 
-@pytest.mark.parametrize("prefix", _HIDING)
+@pytest.mark.parametrize(("prefix", "interpreter"), _HIDING)
 async def test_a_run_that_ended_without_its_agent_tells_its_true_end(
-    folder: RunFolder, tmp_path: Path, prefix: str
+    folder: RunFolder, tmp_path: Path, prefix: str, interpreter: str
 ) -> None:
     command = (
         f"{prefix}echo $$ >{tmp_path}/pid; until [ -e {tmp_path}/go ]; do sleep 0.02; done; exit 5"
     )
-    await killed_agent(tmp_path / "runs", command, dies=False, ready=tmp_path / "pid")
+    await killed_agent(
+        tmp_path / "runs", command, dies=False, ready=tmp_path / "pid", interpreter=interpreter
+    )
     (tmp_path / "go").touch()
     journal = folder.files("j", "r").journal
     await until(lambda: b'"left"' in journal.read_bytes() and not lives(pid_in(tmp_path / "pid")))
@@ -408,12 +487,14 @@ async def test_the_status_that_a_run_leaves_is_the_one_that_its_parent_sees(
     assert (left is None and command == "if") or (left is not None and int(left[1]) == seen)
 
 
-@pytest.mark.parametrize("prefix", _HIDING)
+@pytest.mark.parametrize(("prefix", "interpreter"), _HIDING)
 async def test_a_run_that_was_terminated_without_its_agent_is_no_success(
-    folder: RunFolder, tmp_path: Path, prefix: str
+    folder: RunFolder, tmp_path: Path, prefix: str, interpreter: str
 ) -> None:
     command = f"{prefix}echo $$ >{tmp_path}/pid; sleep 30; echo never"
-    await killed_agent(tmp_path / "runs", command, dies=False, ready=tmp_path / "pid")
+    await killed_agent(
+        tmp_path / "runs", command, dies=False, ready=tmp_path / "pid", interpreter=interpreter
+    )
     group = os.getpgid(pid_in(tmp_path / "pid"))
     journal = folder.files("j", "r").journal
 
@@ -453,13 +534,23 @@ async def test_a_pid_that_passed_to_another_process_is_not_adopted(
     assert adopt(folder) is None
 
 
+@pytest.mark.parametrize("interpreter", [BASH, "/bin/sh -c"])
 async def test_a_rerun_job_dies_with_its_agent_grandchildren_and_all(
-    folder: RunFolder, tmp_path: Path
+    folder: RunFolder, tmp_path: Path, interpreter: str
 ) -> None:
-    command = f"timeout 30 sleep 30 & echo $! >{tmp_path}/child; echo $$ >{tmp_path}/pid; wait"
-    await killed_agent(tmp_path / "runs", command, dies=True, ready=tmp_path / "pid")
+    command = (
+        f"timeout 30 sleep 30 & echo $! >{tmp_path}/child; (setsid sh -c "
+        f"'echo $$ >{tmp_path}/daemon; exec env -i sleep 30' &); "
+        f"until [ -s {tmp_path}/daemon ]; do sleep 0.02; done; echo $$ >{tmp_path}/pid; wait"
+    )
+    await killed_agent(
+        tmp_path / "runs", command, dies=True, ready=tmp_path / "pid", interpreter=interpreter
+    )
     await until(lambda: not lives(pid_in(tmp_path / "pid")))
     await until(lambda: not lives(pid_in(tmp_path / "child")))
+    if own_place() is None:
+        os.kill(pid_in(tmp_path / "daemon"), signal.SIGKILL)
+    await until(lambda: not lives(pid_in(tmp_path / "daemon")))
     assert adopt(folder) is None
 
 
