@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crony_ops.catalog.herd import herd_words, unspread_herds
 from crony_ops.catalog.job_file import read_job_file
 from crony_ops.catalog.presets import find_presets, read_preset_sums
 from crony_ops.catalog.problem import Level, Problem
 from crony_ops.catalog.provenance import Provenance, read_provenance
 from crony_ops.catalog.timing import Intervals
+from crony_ops.catalog.unspread import herd_words, unspread_herds
 from crony_ops.errors import InvalidInput
 from crony_ops.model.spec import Source, Spec
 

@@ -11,14 +11,14 @@ from zoneinfo import ZoneInfo
 
 from rich.text import Text
 
-from crony_ops.catalog.herd import is_coarse, ticks_of
+from crony_ops.schedule.herd import is_coarse, ticks_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rich.console import Console
 
-    from crony_ops.catalog.herd import Group
+    from crony_ops.schedule.herd import Group
 
 _SHADES = ("grey23", "dark_green", "green4", "yellow4", "dark_orange3", "red3")
 _QUARTER = 900

@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from crony_ops.catalog.herd import FINEST
 from crony_ops.cli.output import span, table
+from crony_ops.schedule.herd import FINEST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from crony_ops.catalog.herd import Herd
+    from crony_ops.schedule.herd import Herd
 
 _NAMED = 5
 # More ids than that are of no use to anybody, and there may be 10,000 in each.

@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from crony_ops.catalog.herd import groups_of, herds
 from crony_ops.cli.cluster_view import ClusterView, look
 from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
@@ -26,6 +25,7 @@ from crony_ops.errors import InvalidInput
 from crony_ops.model.duration import parse_duration
 from crony_ops.schedule import parse_schedule
 from crony_ops.schedule.daylight import Daylight, daylight_at
+from crony_ops.schedule.herd import groups_of, herds
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:

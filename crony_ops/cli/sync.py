@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crony_ops.catalog import load_catalog
-from crony_ops.catalog.herd import HERD
+from crony_ops.catalog.unspread import HERD
 from crony_ops.cli.connection import connected
 from crony_ops.cli.operator import operator
 from crony_ops.cli.output import Output, OutputOption, console, progress, say, show

@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crony_ops.catalog.herd import groups_of
+from crony_ops.schedule.herd import groups_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

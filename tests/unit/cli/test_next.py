@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crony_ops.catalog.herd import Herd, groups_of, herds
 from crony_ops.cli.heat_map import heat_map
 from crony_ops.cli.herd import herd_document
 from crony_ops.cli.lookup import UnknownName
 from crony_ops.cli.next import choose, next_of
 from crony_ops.cli.upcoming import upcoming
 from crony_ops.model.job import Job
+from crony_ops.schedule.herd import Herd, groups_of, herds
 
 NOON = 1_795_348_800  # 2026-11-22 12:00 UTC
 DAY = 86_400

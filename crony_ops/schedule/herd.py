@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from datetime import UTC, datetime
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,20 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from crony_ops.schedule import Schedule, parse_schedule, splay_offset
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from crony_ops.model.job import Job
 
 FINEST = 60
 """Seconds between the ticks of the busiest jobs that are counted."""
-
-
-HERD = 50
-"""So many jobs in one second nobody minds."""
-# A Monday, 00:00 UTC: whether there is a warning must not change with the day.
-_LOOK_FROM = 1_767_571_200
-_DAY = 86_400
-_NAMED = 3
 _DRAWN_BITS, _SUM_BITS = 64, 96
 
 
@@ -111,38 +102,6 @@ def is_coarse(schedule: Schedule, start: int) -> bool:
     for _ in range(2):
         ticks.append(schedule.next_after(ticks[-1]))
     return min(later - earlier for earlier, later in pairwise(ticks)) >= FINEST
-
-
-def unspread_herds(jobs: Mapping[str, Job], most: int) -> Iterator[Herd]:
-    """Herds of more than ``most`` jobs that nobody has spread by an ``H`` or a splay: the fullest
-    of a day, and those of jobs that fire more seldom."""
-    unspread = {i: job for i, job in jobs.items() if not job.splay and not _hashed(job.schedule)}
-    if len(unspread) <= most:
-        return
-    groups = groups_of(unspread)
-    end = _LOOK_FROM + _DAY
-    daily = {}
-    for group, ids in groups.items():
-        tick = group.schedule.next_after(_LOOK_FROM)
-        if tick <= end:
-            daily[group] = ids
-        elif len(ids) > most:
-            yield Herd(tick, tuple(sorted(ids)))
-    for herd in herds(daily, _LOOK_FROM, end, most=1):
-        if len(herd.jobs) > most:
-            yield herd
-
-
-def herd_words(herd: Herd) -> tuple[str, str]:
-    """What is wrong with it, and how to mend that."""
-    at = datetime.fromtimestamp(herd.at, UTC)
-    named = ", ".join(herd.jobs[:_NAMED])
-    what = f"{len(herd.jobs):,} jobs fire in one second, such as {at:%a %H:%M:%S} UTC: {named}, …"
-    return what, "write `H` for a minute that differs from job to job, or give them a `splay`"
-
-
-def _hashed(schedule: str) -> bool:
-    return any(field.startswith("h") or ",h" in field for field in schedule.lower().split())
 
 
 def _at(groups: Mapping[Group, Sequence[str]], at: int) -> list[str]:
