@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import zlib
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024
 _GZIP_OR_DEFLATE = 47
-_AT_ONCE = 1e9
 
 
 @dataclass(slots=True)
@@ -60,6 +60,8 @@ class Answer:
     def so_far(self) -> str:
         if self.status is None:
             return "no answer came"
+        if self.whole:
+            return f"HTTP {self.status} came, and `expect_body` was still being sought in it"
         return f"of the answer came HTTP {self.status} and {len(self.body):,} bytes, but no end"
 
 
@@ -71,7 +73,8 @@ def open_session() -> aiohttp.ClientSession:
     Made inside a running event loop; the caller closes it.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, force_close=True, timeout_ceil_threshold=_AT_ONCE),
+        # The threshold: a timeout of more than 5 s would be rounded up to the clock's next second.
+        connector=aiohttp.TCPConnector(limit=0, force_close=True, timeout_ceil_threshold=math.inf),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Bounded in `Answer.text`: aiohttp would unpack all that comes.
         auto_decompress=False,
@@ -105,7 +108,8 @@ async def ask(
             allow_redirects=action.max_redirects > 0,
             max_redirects=action.max_redirects + 1,  # aiohttp counts the last answer, too
             timeout=aiohttp.ClientTimeout(total=None, connect=action.connect_timeout),
-            middlewares=(_keeps_secrets(action, url),),
+            middlewares=(_keeps_secrets(action, url), _once(action)),
+            skip_auto_headers=("Content-Type",),
             ssl=context,
         ) as response:
             answer.status = response.status
@@ -115,7 +119,7 @@ async def ask(
             if not response.content.at_eof():
                 response.close()
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        raise NoAnswer(in_words(error, action, answer.status is not None)) from None
+        raise NoAnswer(in_words(error, action, begun=answer.status is not None)) from None
 
 
 async def fault_of(action: HttpAction, answer: Answer, text: str) -> str:
@@ -135,7 +139,8 @@ async def fault_of(action: HttpAction, answer: Answer, text: str) -> str:
 
 
 def _keeps_secrets(action: HttpAction, first: URL) -> aiohttp.ClientMiddlewareType:
-    """A redirect to another host gets no secret. aiohttp itself keeps back `Authorization` only."""
+    """A redirect to another host gets no secret. aiohttp itself keeps back no headers but
+    `Authorization` and cookies."""
     private = [
         name
         for name, value in action.headers.items()
@@ -151,6 +156,21 @@ def _keeps_secrets(action: HttpAction, first: URL) -> aiohttp.ClientMiddlewareTy
             if request.body and has_references(action.body or ""):
                 raise WouldTellSecrets
         return await handler(request)
+
+    return send
+
+
+def _once(action: HttpAction) -> aiohttp.ClientMiddlewareType:
+    """A request whose connection broke is not sent again: that is for the job's retries to say.
+    aiohttp itself repeats a GET or a PUT, unless it sees an error that is none of its own."""
+
+    async def send(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        try:
+            return await handler(request)
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            raise NoAnswer(in_words(error, action, begun=False)) from None
 
     return send
 

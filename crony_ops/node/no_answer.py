@@ -27,7 +27,7 @@ class WouldTellSecrets(aiohttp.ClientError):
     """Following a redirect would send a secret to another host."""
 
 
-def in_words(error: Exception, action: HttpAction, begun: bool) -> str:
+def in_words(error: Exception, action: HttpAction, *, begun: bool) -> str:
     """``begun``: whether the answer had begun."""
     match error:
         case WouldTellSecrets():

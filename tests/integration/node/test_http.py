@@ -195,7 +195,10 @@ async def test_a_bomb_is_not_unpacked_beyond_what_is_kept(ask: Asked) -> None:
 async def test_a_catastrophic_pattern_ends_and_is_told(ask: Asked) -> None:
     async with serving(answers(200, body=b"a" * 60_000 + b"!")) as port:
         outcome = await ask(f"http://127.0.0.1:{port}/", expect_body="(a+)+$", timeout=30)
-    assert outcome.reason == "`(a+)+$` took more than 2 s to search"
+        assert outcome.reason == "`(a+)+$` took more than 2 s to search"
+        outcome = await ask(f"http://127.0.0.1:{port}/", expect_body="(a+)+$", timeout=1)
+    said = "timed out after 1s: HTTP 200 came, and `expect_body` was still being sought in it"
+    assert outcome.reason == said
 
 
 async def test_a_request_is_sent_as_it_is_written(ask: Asked) -> None:
@@ -205,10 +208,28 @@ async def test_a_request_is_sent_as_it_is_written(ask: Asked) -> None:
             method="propfind",
             query={"b": "x y&ü", "a": "2"},
             headers={"X-One": "1", "User-Agent": "mine"},
+            body="plain",
         )
     line, *headers = outcome.attempts[0].output.splitlines()
     assert line == "PROPFIND /p?a=1&b=x+y%26%C3%BC&a=2 HTTP/1.1"
     assert {"X-One: 1", "User-Agent: mine", "Accept-Encoding: identity"} <= set(headers)
+    assert "Content-Length: 5" in headers
+    assert not any(header.startswith("Content-Type") for header in headers)
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize("ends", [hangs_up, resets])
+async def test_an_attempt_sends_its_request_once(ask: Asked, method: str, ends: Handler) -> None:
+    heads: list[str] = []
+
+    async def counts(head: str, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        await ends(head, writer)
+
+    async with serving(counts) as port:
+        outcome = await ask(f"http://127.0.0.1:{port}/", method=method)
+    assert outcome.state is RunState.failed
+    assert len(heads) == 1
 
 
 async def test_named_statuses_alone_are_retried(ask: Asked) -> None:
