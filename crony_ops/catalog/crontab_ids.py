@@ -22,45 +22,10 @@ _SPLIT = re.compile(r"&&|\|\||[;|(){}&\n]|\b(?:if|then|else|do|fi|done)\b")
 # Conditions, quoted text, and commands whose output is used in another: not what is run.
 _ASIDE = re.compile(r"\[ [^\]]* \]|\$\([^)]*\)|`[^`]*`|'[^']*'|\"[^\"]*\"")
 # They look, wait or prepare; what is run comes after them.
-_NOT_THE_PROGRAM = frozenset(
-    [
-        "test",
-        "[",
-        "[[",
-        "!",
-        "cd",
-        "command",
-        "sleep",
-        "export",
-        "umask",
-        "exit",
-        "set",
-        "true",
-        ".",
-    ]
-)
+_NOT_THE_PROGRAM = re.compile(r"test|\[\[?|!|cd|command|sleep|export|umask|exit|set|true|\.")
 # They run what comes after them.
-_WRAPPERS = frozenset(
-    [
-        "nice",
-        "ionice",
-        "chronic",
-        "nohup",
-        "sudo",
-        "env",
-        "exec",
-        "time",
-        "setsid",
-        "sh",
-        "bash",
-        "dash",
-        "perl",
-        "python",
-        "python3",
-        "php",
-        "ruby",
-        "run-parts",
-    ]
+_WRAPPER = re.compile(
+    r"(?:io)?nice|chronic|nohup|sudo|env|exec|time|setsid|(?:ba|da)?sh|perl|python3?|php|ruby|run-parts"
 )
 _ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 # Also what may stand behind one, as in `nice -n 5`.
@@ -99,10 +64,12 @@ def _programs(command: str) -> Iterator[str]:
     for part in _SPLIT.split(_ASIDE.sub(" ", command)):
         words = [word for word in part.split() if not _ASSIGNMENT.match(word)]
         wrapped = False
-        while words and (_base(words[0]) in _WRAPPERS or (wrapped and _OPTION.match(words[0]))):
+        while words and (
+            _WRAPPER.fullmatch(_base(words[0])) or (wrapped and _OPTION.match(words[0]))
+        ):
             wrapped = True
             words.pop(0)
-        if words and words[0] not in _NOT_THE_PROGRAM:
+        if words and not _NOT_THE_PROGRAM.fullmatch(words[0]):
             yield _SCRIPT.sub("", _base(words[0]))
 
 

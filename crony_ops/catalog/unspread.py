@@ -44,7 +44,7 @@ def herd_words(herd: Herd) -> tuple[str, str]:
     """What is wrong with it, and how to mend that."""
     at = datetime.fromtimestamp(herd.at, UTC)
     named = ", ".join(herd.jobs[:_NAMED])
-    what = f"{len(herd.jobs):,} jobs fire in one second, such as {at:%a %H:%M:%S} UTC: {named}, …"
+    what = f"{len(herd.jobs):,} jobs fire in one second, such as {at:%H:%M:%S} UTC: {named}, …"
     return what, "write `H` for a minute that differs from job to job, or give them a `splay`"
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from crony_ops.catalog.crontab import CrontabLine
     from crony_ops.catalog.problem import Problem
+    from crony_ops.store.entry import Entry
     from crony_ops.store.settings import EtcdSettings
 
 _SPOOLS = (Path("/var/spool/cron"), Path("/var/spool/cron/crontabs"))
@@ -119,10 +120,13 @@ def machine_zone(etc: Path) -> str:
 
 
 async def pause_ahead(settings: EtcdSettings, jobs: Collection[str], source: str) -> list[str]:
-    """Pause jobs that are not in etcd yet. Gives those that are: they are left as they stand."""
+    """Pause jobs that are not in etcd yet. Gives those that are: they are left as they stand.
+
+    Raises StoreError; to do it again is harmless.
+    """
     from crony_ops.store.client import Etcd
     from crony_ops.store.keys import Keys
-    from crony_ops.store.txn import Txn, absent, get, put
+    from crony_ops.store.txn import Txn, absent, get, mod_is, put
 
     keys = Keys(settings.prefix)
     why = f"imported from {source}: take its line out there, then resume it"
@@ -130,13 +134,27 @@ async def pause_ahead(settings: EtcdSettings, jobs: Collection[str], source: str
     kept = []
     async with Etcd(settings) as etcd:
         for job_id in jobs:
-            key = keys.pause(job_id)
-            result = await etcd.txn(
-                Txn((absent(keys.spec(job_id)), absent(key)), (put(key, order),), (get(key),))
-            )
-            if not result.succeeded and not result.responses[0]:
-                kept.append(job_id)
+            key, spec = keys.pause(job_id), keys.spec(job_id)
+            # Each look that changes nothing has met somebody else's change, and sees it next time.
+            while not _rests(paused := await etcd.get(key)):
+                revision = paused.mod_revision if paused else 0
+                when = (absent(spec), mod_is(key, revision))
+                result = await etcd.txn(Txn(when, (put(key, order),), (get(spec),)))
+                if not result.succeeded and result.responses[0]:
+                    kept.append(job_id)
+                    break
     return kept
+
+
+def _rests(paused: Entry | None) -> bool:
+    """Whether a job that comes now would rest: the pause of a removed one goes with what is left
+    of it."""
+    if paused is None:
+        return False
+    try:
+        return not Pause.from_json(paused.value).removal
+    except ValueError:
+        return True
 
 
 class _Read(NamedTuple):

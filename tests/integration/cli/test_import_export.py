@@ -56,6 +56,9 @@ async def test_jobs_that_are_imported_paused_rest_once_they_are_synced(
 ) -> None:
     (crony_ops.folder / "jobs").mkdir()
     (crony_ops.folder / "tab").write_text("0 1 * * * first\n0 2 * * * second\n")
+    # One of them was a job before, and what is left of it goes with the pause of its removal.
+    left = Pause(who="me", at=1.0, removal=True)
+    await etcd.put(keys.pause("tab-first"), left.to_json())
     await crony_ops(*IMPORT, "tab", "--paused", "-o", "jobs/a.yaml")
     again = await crony_ops(*IMPORT, "tab", "--paused")
     assert "not paused" not in again.err

@@ -181,7 +181,7 @@ def test_a_herd_is_told_once_with_how_to_spread_it(tmp_path: Path) -> None:
         *(2, "jobs.b0.schedule"),
         {"b0", "b1", "b2", "b3"},
     )
-    assert "4 jobs fire in one second, such as Mon 02:00:00 UTC: b0, b1, b2, …" in daily.what
+    assert "4 jobs fire in one second, such as 02:00:00 UTC: b0, b1, b2, …" in daily.what
     assert "`H`" in daily.mend
     assert "splay" in daily.mend
     assert monthly.jobs == {"c0", "c1", "c2", "c3"}
