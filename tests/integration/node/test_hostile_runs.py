@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from crony_ops.model.run import RunState
+from crony_ops.model.run import RunRecord, RunState
 from crony_ops.node.cgroup import own_place, sweep
+from tests.faults.scene import Scene, scene
 from tests.integration.node.run_in_child import LIMIT, Child, Ending, Told
 
 GROWTH = 20 * 1024
@@ -32,16 +33,28 @@ def child(tmp_path: Path) -> Iterator[Child]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """Of 2 MiB."""
     folder = tmp_path / "disk"
     folder.mkdir()
+    with a_small_disk(folder):
+        yield folder
+
+
+@contextlib.contextmanager
+def a_small_disk(folder: Path) -> Iterator[None]:
+    """Of 2 MiB, in this folder."""
     mounting = ["mount", "-t", "tmpfs", "-o", "size=2m", "crony-test", str(folder)]
     if not ROOT or subprocess.run(mounting, capture_output=True, check=False).returncode:
         pytest.skip("only a user who may mount a tmpfs can fill one")
     try:
-        yield folder
+        yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    with contextlib.suppress(OSError), path.open("wb", buffering=0) as filler:
+        while filler.write(b"x" * 4096):
+            pass
 
 
 def yes(count: int) -> str:
@@ -213,9 +226,7 @@ async def test_a_run_whose_log_fills_its_disk(small_disk: Path) -> None:
 
 async def test_a_full_disk_under_the_logs(small_disk: Path) -> None:
     (small_disk / "runs" / "j").mkdir(parents=True)
-    with contextlib.suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
-        while filler.write(b"x" * 4096):
-            pass
+    fill(small_disk / "filler")
     ending = only(await Child(small_disk / "runs").perform("true"))
     assert ending.state is RunState.failed
     assert ending.reason.startswith("can't be started: No space left on device")
@@ -252,3 +263,68 @@ def running(command: str) -> list[int]:
             if wanted in path.read_bytes():
                 found.append(int(path.parent.name))
     return found
+
+
+YEARLY = "0 0 1 1 *"
+
+
+async def run_now(it: Scene, job_id: str) -> RunRecord:
+    before = {record.run_id for record in records(it, job_id)}
+    await it.cluster.store.put(it.cluster.keys.once(job_id), b"")
+
+    def ended() -> bool:
+        return any(record.run_id not in before for record in records(it, job_id))
+
+    await it.until(ended, f"{job_id} has ended")
+    (record,) = [record for record in records(it, job_id) if record.run_id not in before]
+    return record
+
+
+def records(it: Scene, job_id: str) -> list[RunRecord]:
+    return [
+        record
+        for record in it.evidence.records
+        if isinstance(record, RunRecord) and record.job_id == job_id
+    ]
+
+
+def forget_peak(pid: int) -> None:
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def memory(pid: int, name: str) -> int:
+    found = re.search(rf"{name}:\s+([0-9]+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1])
+
+
+async def test_an_agent_bears_a_hundred_megabytes_and_a_full_disk(tmp_path: Path) -> None:
+    jobs = {
+        "loud": {"schedule": YEARLY, "shell": f"{yes(100_000_000)}; printf '\\0\\377'; exit 4"},
+        "plain": {"schedule": YEARLY, "shell": "true"},
+    }
+    async with scene(tmp_path, nodes=1) as it:
+        await it.sync(jobs)
+        await it.all_assigned(jobs)
+        assert (await run_now(it, "plain")).succeeded
+        runs = it.cluster.folder.state("node-1") / "runs"
+        agent = it.cluster.node("node-1").pid
+        forget_peak(agent)
+        before = memory(agent, "VmRSS")
+
+        loud = await run_now(it, "loud")
+        assert (loud.state, loud.attempts[0].exit_code) == (RunState.failed, 4)
+        assert loud.attempts[0].output.endswith("yes\n\0\ufffd")
+        (log,) = (runs / "loud").glob("*.log")
+        await it.until(lambda: log.stat().st_size <= 10 * 2**20, "its log is cut")
+        assert memory(agent, "VmHWM") - before < GROWTH
+
+        with a_small_disk(runs):
+            (runs / "plain").mkdir()
+            fill(runs / "filler")
+            refused = await run_now(it, "plain")
+            assert refused.state is RunState.failed
+            assert refused.reason.startswith("can't be started: No space left on device")
+            (runs / "filler").unlink()
+            assert (await run_now(it, "plain")).succeeded
+        assert it.cluster.node("node-1").pid == agent
