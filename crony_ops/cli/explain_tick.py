@@ -13,6 +13,7 @@ from crony_ops.cli.output import brief, span
 from crony_ops.cli.run_words import end_in_words
 from crony_ops.cli.untold_tick import untold
 from crony_ops.model.duration import format_duration
+from crony_ops.model.job import Concurrency
 from crony_ops.model.run import GapRecord, OpenRun, QueuedRun, RunKind, RunRecord
 from crony_ops.schedule import parse_schedule, splay_offset
 
@@ -50,8 +51,8 @@ def explain_tick(view: ClusterView, story: JobStory, tick: int, now: float) -> T
     evidence = [each for each in (*story.runs, *story.open, *story.queue) if _is_of(each, tick)]
     verdicts = []
     for lane in _lanes(story, evidence):
-        own = [each for each in evidence if not lane or lane_of(view, each) == lane]
-        said = _verdict(view, own, now)
+        own = [each for each in evidence if not lane or _lane_of(view, each) == lane]
+        said = _verdict(view, own, tick + offset, now)
         if not said and tick + offset > now:
             said = _to_come(view, story, tick + offset, now, lane)
         said = said or untold(view, story, tick, now, lane)
@@ -65,14 +66,14 @@ def explain_order(view: ClusterView, story: JobStory, run_id: str, now: float) -
     own: list[Evidence] = [e for e in (*story.runs, *story.open) if e.run_id == run_id]
     tick = last_tick(own[0])
     findings = [
-        Finding("verdict", _verdict(view, own, now)),
+        Finding("verdict", _verdict(view, own, tick, now)),
         *_of_runs(view, own, now),
         Finding("asked for", "somebody gave the order `crony-ops run`; the schedule has no say"),
     ]
     return _story(story, tick, 0, findings)
 
 
-def lane_of(view: ClusterView, evidence: Evidence) -> str:
+def _lane_of(view: ClusterView, evidence: Evidence) -> str:
     """The name of the node that it tells of."""
     if isinstance(evidence, OpenRun):
         return view.name_of(evidence.node)
@@ -109,14 +110,18 @@ def _is_of(evidence: Evidence, tick: int) -> bool:
     return not is_order(evidence) and first <= tick <= last_tick(evidence)
 
 
-def _verdict(view: ClusterView, evidence: list[Evidence], now: float) -> str:
+def _verdict(view: ClusterView, evidence: list[Evidence], fires_at: int, now: float) -> str:
     """Of what tells most: what is under way, what is to come, what ended, what was missed."""
     for run in evidence:
         if isinstance(run, OpenRun):
             node = view.name_of(run.node)
-            if run.node in view.alive:
-                return f"it is under way on {node} since {span(now - run.claimed_at)}"
-            return f"it was under way on {node} when that was lost; the leader will record it so"
+            if run.node not in view.alive:
+                return (
+                    f"it was under way on {node} when that was lost; the leader will record it so"
+                )
+            if fires_at > now:
+                return f"{node} has claimed it, and is about to start it"
+            return f"it is under way on {node} since {span(now - run.claimed_at)}"
     for queued in evidence:
         if isinstance(queued, QueuedRun):
             left = queued.not_before - now
@@ -140,13 +145,16 @@ def _to_come(view: ClusterView, story: JobStory, fires_at: int, now: float, lane
     if missing:
         return f"it will not run as things stand: {missing}"
     where = lane or " or ".join(h.node for h in story.holders if h.alive)
-    return f"it is to run on {where} in {span(fires_at - now)}"
+    said = f"it is to run on {where} in {span(fires_at - now)}"
+    if story.open and story.spec.job.concurrency is Concurrency.forbid:
+        return f"{said}, or to be skipped, if the run that is under way has not ended then (forbid)"
+    return said
 
 
 def _of_runs(view: ClusterView, evidence: list[Evidence], now: float) -> list[Finding]:
     found = []
     for each in sorted(evidence, key=lambda each: each.run_id):
-        node = lane_of(view, each)
+        node = _lane_of(view, each)
         if isinstance(each, OpenRun):
             found.append(Finding("claim", _claim(view, each, node, now)))
         elif isinstance(each, RunRecord):

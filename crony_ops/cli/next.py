@@ -19,7 +19,7 @@ from crony_ops.cli.heat_map import heat_map, print_heat_map
 from crony_ops.cli.herd import herd_document, print_herds
 from crony_ops.cli.job_standing import why_no_node
 from crony_ops.cli.lookup import unknown
-from crony_ops.cli.output import Output, OutputOption, show, span, table
+from crony_ops.cli.output import Output, OutputOption, print_table, show, span
 from crony_ops.cli.upcoming import Firing, upcoming
 from crony_ops.errors import InvalidInput
 from crony_ops.model.duration import parse_duration
@@ -225,7 +225,7 @@ def _print(console: Console, firings: Sequence[NextFiring], now: float) -> None:
         for firing in firings
     )
     headers = ("WHEN", "UTC", "IN", "JOB", "SPLAY", "NODE", "NOTE")
-    console.print(table(*headers, rows=rows, right=("SPLAY",)))
+    print_table(console, headers, list(rows), right=("SPLAY",))
 
 
 def _words(firing: NextFiring) -> str:

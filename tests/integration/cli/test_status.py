@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from crony_ops.cli.status_look import StatusLook
+from crony_ops.errors import StoreUnavailable
 from crony_ops.store import Etcd, EtcdSettings
+from crony_ops.store.keys import Keys
 from tests.etcd_server import EtcdCluster, etcd_binaries, memory_folder
 from tests.integration.cli.conftest import CommandLine
 from tests.integration.cli.example_fleet import assigned, put_all, spec
@@ -23,7 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crony_ops.model.record import Record
-    from crony_ops.store.keys import Keys
 
 # A busy machine leaves only this ratio steady: how long a person waits is for bench/start_up.py.
 _LIBRARIES = "asyncio, croniter, etcd3.etcdrpc, grpc.aio, pydantic, rich.console, rich.table, typer"
@@ -85,6 +87,15 @@ async def test_an_etcd_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     assert time.monotonic() - began < 8
     assert len(ended.err.splitlines()) == 1
     assert "can't be reached" in ended.err
+
+
+async def test_a_look_that_fails_raises_what_went_wrong_and_no_group(tmp_path: Path) -> None:
+    nowhere = EtcdSettings(endpoints=("127.0.0.1:1",), request_timeout=1)
+    async with Etcd(nowhere) as etcd:
+        look = StatusLook(etcd, Keys(nowhere.prefix), tmp_path)
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable):
+                await look.look()
 
 
 async def test_a_lost_quorum_is_told_in_one_line_within_seconds(

@@ -104,6 +104,11 @@ PAUSED = {KEYS.pause("backup"): Pause(who="bob@ops", at=NOW - 600, why="new disk
             id="it runs",
         ),
         pytest.param(
+            {"open": (under_way(TICK, node="u-web-1"),), "now": TICK - 0.5},
+            "web-1 has claimed it, and is about to start it",
+            id="claimed ahead",
+        ),
+        pytest.param(
             {"open": (under_way(TICK, node="u-db-1"),)},
             "it was under way on db-1 when that was lost",
             id="its node was lost under it",
@@ -188,6 +193,10 @@ def test_the_verdict_says_what_became_of_a_tick(told: dict[str, Any], words: str
             {"also": {KEYS.pause("backup"): Pause(who="b", at=NOW, until=NOW + 60)}},
             "it is to run on web-1 in 4 m",
         ),
+        (
+            {"open": (under_way(TICK - 300, node="u-web-1"),)},
+            "it is to run on web-1 in 4 m, or to be skipped, if the run that is under way",
+        ),
         ({"on": ""}, "it will not run as things stand: a node would do, but the watcher"),
     ],
 )
@@ -195,6 +204,12 @@ def test_the_next_tick_tells_whether_it_will_run(told: dict[str, Any], words: st
     last, following = explained(None, runs=(a_run(TICK),), **told).ticks
     assert (last.tick, following.tick) == (TICK, TICK + 300)
     assert words in following.findings[0].says
+
+
+def test_a_job_that_may_run_beside_itself_is_not_said_to_be_skipped() -> None:
+    before = (under_way(TICK - 300, node="u-web-1"),)
+    found = explained(None, open=before, fields={"concurrency": "allow"})
+    assert found.ticks[1].findings[0].says == "it is to run on web-1 in 4 m"
 
 
 def test_a_late_start_says_why() -> None:
