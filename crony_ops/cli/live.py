@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SWITCH_TTL = 30
 SWITCH_EVERY = 10.0
-SILENCE = 15.0
+SILENCE = 10.0
 """Seconds without an answer after which there is nobody to wait for: it tells every two."""
 
 _GIB = 2**30

@@ -18,30 +18,22 @@ from crony_ops.cli.live import SILENCE
 from tests.faults.scene import Scene, scene
 from tests.integration.cli.conftest import CommandLine
 
-BUSY = "touch {mark}; while :; do :; done"
 
-
-def command_line(it: Scene, folder: Path) -> CommandLine:
-    return CommandLine(it.cluster.settings, folder)
-
-
-async def begun(it: Scene, folder: Path, *jobs: str) -> None:
-    """A run of each job is under way, and busy."""
-    marks = {job: folder / f"{job}.begun" for job in jobs}
-    await it.sync(
-        {j: {"schedule": "@yearly", "shell": BUSY.format(mark=m)} for j, m in marks.items()}
-    )
-    await it.all_assigned(dict.fromkeys(jobs))
-    for job in jobs:
-        await it.cluster.store.put(it.cluster.keys.once(job), b"")
-    await it.until(lambda: all(mark.exists() for mark in marks.values()), "all have begun")
+async def begun(it: Scene, job_id: str, mark: Path) -> None:
+    """A run of the job is under way."""
+    job = {"schedule": "@yearly", "shell": f"touch {mark}; sleep 600"}
+    await it.sync({job_id: job})
+    await it.all_assigned({job_id: job})
+    await it.cluster.store.put(it.cluster.keys.once(job_id), b"")
+    await it.until(mark.exists, "a run has begun")
 
 
 async def test_a_node_tells_how_it_is_doing_while_one_looks_and_only_then(tmp_path: Path) -> None:
     async with scene(tmp_path, nodes=1) as it:
-        crony_ops, store, keys = command_line(it, tmp_path), it.cluster.store, it.cluster.keys
+        crony_ops = CommandLine(it.cluster.settings, tmp_path)
+        store, keys = it.cluster.store, it.cluster.keys
         node = it.cluster.uuid("node-1")
-        await begun(it, tmp_path, "busy")
+        await begun(it, "nightly", tmp_path / "begun")
         assert await store.get(keys.system_info(node)) is None
 
         document = json.loads((await crony_ops("nodes", "node-1", "--live", "-o", "json")).out)
@@ -50,10 +42,10 @@ async def test_a_node_tells_how_it_is_doing_while_one_looks_and_only_then(tmp_pa
         assert system["memory_total"] > system["memory_available"] > 0
         assert system["disks"][0]["mount"] == "/"
         assert abs(system["clock_offset"]) < 2  # the same clock; a busy machine answers late
-        assert [(run["job_id"], run["rss"] > 0) for run in system["top"]] == [("busy", True)]
+        assert [(run["job_id"], run["rss"] > 0) for run in system["top"]] == [("nightly", True)]
 
         text = (await crony_ops("nodes", "node-1", "--live", "--once")).out
-        assert "busy" in text
+        assert "nightly" in text
         switch = await store.get(keys.system_switch(node))
         assert switch is not None
         await store.delete(switch.key)  # as its lease does, later

@@ -172,6 +172,24 @@ async def test_a_run_that_waits_for_the_one_before_is_killed_alone(tmp_path: Pat
         assert replaced.reason == f"replaced by {second.run_id}"
 
 
+async def test_an_order_that_finds_no_agent_is_obeyed_by_its_next_life(tmp_path: Path) -> None:
+    mark = tmp_path / "begun"
+    job = {"schedule": YEARLY, "shell": IGNORES_TERM.format(mark=mark)}
+    async with scene(tmp_path, nodes=1, overrides={"node": {"ttl": 10}}) as it:
+        await it.sync({"stubborn": job})
+        await it.all_assigned({"stubborn": job})
+        await run_now(it, "stubborn")
+        await it.until(mark.exists, "it runs")
+        (run,) = await open_runs(it, "stubborn")
+        node = it.cluster.node("node-1")
+        node.kill()
+        await it.cluster.store.put(it.cluster.keys.kill(*run), order().to_json())
+        node.start()
+        await it.until(lambda: len(records(it, "stubborn")) == 1, "the run has ended")
+        (record,) = records(it, "stubborn")
+        assert (record.state, record.reason) == (RunState.killed, "killed by ada@ops")
+
+
 def records(it: Scene, job_id: str) -> list[RunRecord]:
     return [
         record
