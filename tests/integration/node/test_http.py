@@ -148,7 +148,7 @@ async def test_every_answer_is_told_truthfully(
     assert outcome.state == state, outcome
     assert outcome.reason.startswith(reason)
     assert bool(outcome.reason) == bool(reason)
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 10
     assert len(outcome.attempts[0].output) <= 4096
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 20_000
 
