@@ -58,7 +58,9 @@ def import_lines(
     home_of: Callable[[str], str | None] = lambda _: None,
 ) -> Imported:
     """``timezone`` is that of lines without CRON_TZ; ``home_of`` a user gives the folder that cron
-    would go to, None where it would find none. All lines get their ids together."""
+    would go to, None where it would find none. All lines get their ids together. Raises
+    BadSchedule for a ``timezone`` that is none."""
+    load_zone(timezone)
     jobs: dict[str, Job] = {}
     kept: dict[str, CrontabLine] = {}
     problems: list[Problem] = []
@@ -104,13 +106,13 @@ def imported_text(imported: Imported, head: Iterable[str]) -> str:
 
 
 def _fields(line: CrontabLine, timezone: str, home: str | None) -> dict[str, Any]:
-    """Raises InvalidInput, BadSchedule."""
+    """Raises InvalidInput."""
     settings = line.settings
     zone = settings.get("CRON_TZ") or timezone
     try:
         load_zone(zone)
     except BadSchedule as bad:
-        raise InvalidInput(reason=f"CRON_TZ: {bad}" if zone != timezone else str(bad)) from None
+        raise InvalidInput(reason=f"CRON_TZ: {bad}") from None
     shell = settings.get("SHELL", "").strip() or "/bin/sh"
     workdir = settings.get("HOME") or home
     fields: dict[str, Any] = {

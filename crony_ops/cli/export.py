@@ -14,7 +14,7 @@ from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
 from crony_ops.cli.lookup import unknown
 from crony_ops.cli.output import say
-from crony_ops.errors import CronyError
+from crony_ops.errors import CronyError, InvalidInput
 from crony_ops.model.spec import Spec
 from crony_ops.store.keys import Keys
 
@@ -57,7 +57,10 @@ def export(
     if file is None:
         sys.stdout.write(text)
         return
-    write_private(file, text)
+    try:
+        write_private(file, text)
+    except OSError as error:
+        raise InvalidInput(reason=f"{file} can't be written: {error.strerror}") from error
     say(f"{len(specs):,} jobs in {file}")
 
 

@@ -103,7 +103,10 @@ def import_crontab(
     if file is None:
         sys.stdout.write(text)
     else:
-        file.write_text(text)
+        try:
+            file.write_text(text)
+        except OSError as error:
+            raise InvalidInput(reason=f"{file} can't be written: {error.strerror}") from error
     say(f"{len(imported.jobs):,} jobs from {', '.join(read.files) or 'no file'}")
 
 
