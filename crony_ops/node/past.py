@@ -56,7 +56,7 @@ class Past:
         """Go on with the runs whose process lives, or left its end behind. Needs no etcd."""
         for meta in self._folder.unfinished():
             run = _open_run_of(meta, self._uuid)
-            if not self._runs.adopt(run):
+            if not self._runs.adopt(run, meta.context.late):
                 self._unseen.append(run)
 
     def reopen(self) -> None:
