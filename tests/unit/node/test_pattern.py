@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 
 import pytest
@@ -50,8 +51,6 @@ async def test_a_catastrophic_pattern_ends_and_the_loop_goes_on(
 @given(st.text("a{e}2,\\", max_size=8), st.text("a{e}2,\\", max_size=8))
 @example("a{e}", "a")
 def test_it_agrees_with_re(sought: str, text: str) -> None:
-    import re
-
     try:
         expected = re.search(sought, text) is not None
     except re.error:

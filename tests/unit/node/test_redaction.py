@@ -110,4 +110,4 @@ def test_a_secret_cut_anywhere_leaves_little(secrets: list[str]) -> None:
     redact = Redaction(secrets)
     for secret in secrets:
         for n in range(len(secret)):
-            assert secret[:n] not in redact(f"{secret[:n]}", cut=True) or n < SHORTEST
+            assert n < SHORTEST or secret[:n] not in redact(secret[:n], cut=True)
