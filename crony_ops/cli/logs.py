@@ -27,6 +27,8 @@ from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runti
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from crony_ops.store.mirror import Mirror
+
 
 @dataclass(frozen=True, slots=True)
 class Logs:
@@ -82,8 +84,10 @@ def logs(
             )
         asyncio.run(_follow(settings, found, found.place.path))
         return
-    document = _document(job, found, whole=attempt is None)
-    show(document, output, lambda _: _print(found, whole=attempt is None))
+    whole = attempt is None
+    # No document for people: a whole log is too much to hold for nothing.
+    document = None if output is Output.text else _document(job, found, whole=whole)
+    show(document, output, lambda _: _print(found, whole=whole))
 
 
 def _found(runs: JobRuns, named: str | None, attempt: int | None, settings: EtcdSettings) -> Logs:
@@ -138,13 +142,20 @@ def _print_tails(found: Logs) -> None:
     if isinstance(found.run, RunRecord):
         print_tails(found.run, found.attempts)
     if found.under_way:
-        say(f"etcd has its output when it has ended; the log is {found.place.in_words()}")
+        say(f"etcd has its output when it has ended; the log is {_where(found)}")
     elif found.attempts:
         size = sum(len(attempt.output.encode()) for attempt in found.attempts)
         kept = f"these are the {size:,} bytes that etcd keeps" if size else "etcd keeps no output"
-        say(f"{kept}; the log is {found.place.in_words()}")
+        say(f"{kept}; the log is {_where(found)}")
     else:
         say("it was never started, and has printed nothing")
+
+
+def _where(found: Logs) -> str:
+    """Of a log that could not be read: it is elsewhere, or it is not."""
+    path = found.place.path
+    gone = "" if path is None or path.is_file() else ", or was: it is not there"
+    return found.place.in_words() + gone
 
 
 async def _follow(settings: EtcdSettings, found: Logs, path: Path) -> None:
@@ -169,5 +180,5 @@ async def _follow(settings: EtcdSettings, found: Logs, path: Path) -> None:
     say(end_in_words(record) if isinstance(record, RunRecord) else f"{key} can't be read")
 
 
-def _ended(mirror: Any, key: str) -> Callable[[], bool]:
+def _ended(mirror: Mirror, key: str) -> Callable[[], bool]:
     return lambda: mirror.get(key) is not None

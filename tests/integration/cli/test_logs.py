@@ -96,7 +96,9 @@ async def test_a_log_that_is_trimmed_leaves_the_tails(
     crony_ops: CommandLine, state_folder: Path
 ) -> None:
     assert not list((state_folder / "runs" / "backup").iterdir())
-    assert (await crony_ops("logs", "backup")).out == "first\nsecond\n"
+    ended = await crony_ops("logs", "backup")
+    assert ended.out == "first\nsecond\n"
+    assert ended.err.endswith(f"{FAILED.run_id}.log, or was: it is not there\n")
 
 
 async def test_a_run_under_way_is_followed_to_its_end(
