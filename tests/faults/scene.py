@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -49,8 +49,9 @@ class Scene:
     def starts(self) -> list[LedgerLine]:
         return [line for line in self.ledger() if line.event == "start"]
 
-    async def settled(self) -> Audit:
-        """Every tick up to now comes to be accounted for, and none is run twice."""
+    async def settled(self, jobs: Collection[str] = ()) -> Audit:
+        """Every tick up to now comes to be accounted for, and none is run twice; of all ``jobs``
+        unless some are named."""
         until = int(time.time())
         names = {self.cluster.uuid(node.name): node.name for node in self.cluster.nodes}
         found: Audit | None = None
@@ -59,7 +60,9 @@ class Scene:
             nonlocal found
             # The cluster goes on meanwhile, and its cursors with it.
             series = [
-                replace(one, until=until) for one in self.evidence.series(self._specs, names, until)
+                replace(one, until=until)
+                for one in self.evidence.series(self._specs, names, until)
+                if not jobs or one.job_id in jobs
             ]
             found = audit(series, self.ledger(), self.evidence.records)
             return found.sound

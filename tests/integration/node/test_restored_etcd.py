@@ -8,9 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Meta
+from crony_ops.cli.restored import restore
 from crony_ops.model.run import OpenRun, RunRecord, RunState
-from crony_ops.model.spec import Cursor
 from tests.faults.scene import Scene, scene
 
 if TYPE_CHECKING:
@@ -19,16 +18,6 @@ if TYPE_CHECKING:
     from crony_ops.local.ledger import LedgerLine
 
 EACH_SECOND = "* * * * * *"
-
-
-async def declare_restored(it: Scene) -> None:
-    """As `crony-ops restored` does: a new incarnation, and every cursor at now."""
-    keys, store = it.cluster.keys, it.cluster.store
-    await store.put(keys.meta, Meta(incarnation=f"{time.time()}", cluster="local").to_json())
-    now = int(time.time())
-    for entry in (await store.range(keys.cursors)).entries:
-        tick = max(now, Cursor.from_json(entry.value).tick)
-        await store.put(entry.key, Cursor(tick=tick).to_json())
 
 
 def run_again(it: Scene) -> list[str]:
@@ -89,7 +78,7 @@ async def test_no_tick_is_run_again_and_what_was_open_is_closed(tmp_path: Path) 
             )
 
         await it.until(all_registered_anew, "the nodes register again")
-        await declare_restored(it)
+        await restore(it.cluster.settings)
         declared = time.time()
         await it.until(all_run_since(it, jobs, declared + 1), "every job goes on", 40)
         await it.until(lambda: time.time() > declared + 6, "more is run", 30)
