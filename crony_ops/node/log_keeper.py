@@ -78,10 +78,10 @@ class LogKeeper:
             self._say(path, error)
 
     def _say(self, path: Path, error: OSError) -> None:
-        """Once for each reason: these are looked at four times a second."""
+        """Once for each reason: logs are looked at four times a second."""
         if str(error.strerror) not in self._refused:
             self._refused.add(str(error.strerror))
-            log.warning("%s can't be cut to its limit: %s", path, error.strerror)
+            log.warning("%s can't be kept in bounds: %s", path, error.strerror)
 
     async def _rotate_by_the_hour(self) -> None:
         while True:
@@ -91,7 +91,11 @@ class LogKeeper:
     async def rotate(self) -> None:
         """Also for the logs that nobody else looks at any more: of jobs that went elsewhere, of
         runs that were over when the agent died, of what a run left behind and still writes."""
-        empty = await asyncio.to_thread(self._rotate)
+        try:
+            empty = await asyncio.to_thread(self._rotate)
+        except OSError as error:
+            self._say(self._folder.root, error)
+            return
         await asyncio.to_thread(cgroup.sweep)
         self._folder.remove_empty(empty)
 

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from crony_ops.model.job import Job
 from crony_ops.node.log_keeper import LogKeeper
 from crony_ops.node.run_folder import RunContext, RunFolder, RunMeta, begin_journal
@@ -87,3 +89,13 @@ async def test_the_oldest_go_when_all_together_are_too_large(tmp_path: Path) -> 
             folder.forget("j", f"r{number}")
         await until(lambda: not logs[-1].exists())
     assert logs[0].exists()
+
+
+async def test_a_folder_that_cannot_be_read_ends_no_agent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "runs").touch()
+    keeper = LogKeeper(RunFolder(tmp_path / "runs", 3), limit=64 * KIB, days=30, total=2**30)
+    await keeper.rotate()
+    await keeper.rotate()
+    assert caplog.text.count("can't be kept in bounds: Not a directory") == 1
