@@ -23,6 +23,9 @@ LOOK_EVERY = 0.25
 LOOK_AGAIN = 0.05
 """Seconds to the next look at the sizes, and to the next one after a log that was too long."""
 
+LOOK_AT_LAST = 2.0
+"""And to the next one at the latest, however long a look takes."""
+
 _SHARE = 20
 ROTATE_EVERY = 3600.0
 
@@ -39,6 +42,7 @@ class LogKeeper:
         self._days = days
         self._total = total
         self._size = 0
+        self._too_much = total
         self._refused: set[str] = set()
 
     async def run(self) -> None:
@@ -50,11 +54,11 @@ class LogKeeper:
                 began = time.monotonic()
                 under_way, over = self._folder.hand_over()
                 too_long = await asyncio.to_thread(self._look, under_way, over)
-                if self._size > self._total:
-                    await self.rotate()
                 # However many there are, looking takes a small share of the time.
-                pause = LOOK_AGAIN if too_long else LOOK_EVERY
-                await asyncio.sleep(max(pause, _SHARE * (time.monotonic() - began)))
+                share = min(_SHARE * (time.monotonic() - began), LOOK_AT_LAST)
+                if self._size > self._too_much:
+                    await self.rotate()
+                await asyncio.sleep(max(LOOK_AGAIN if too_long else LOOK_EVERY, share))
 
     def _look(self, under_way: list[RunFiles], over: list[RunFiles]) -> bool:
         too_long = False
@@ -114,6 +118,8 @@ class LogKeeper:
             gone.path.unlink(missing_ok=True)
             folders[gone.path.parent] -= 1
         self._size = sum(one.size for one in logs) - sum(gone.size for gone in removed)
+        # What can't go yet is not looked for again with each run that ends.
+        self._too_much = max(self._total, self._size + self._total // 10)
         if removed:
             log.info("%d old logs of runs are removed", len(removed))
         return [folder for folder, count in folders.items() if count == 0]

@@ -8,12 +8,14 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from crony_ops.model.job import Job
 from crony_ops.node.log_keeper import LogKeeper
 from crony_ops.node.run_folder import RunContext, RunFolder, RunMeta, begin_journal
+
+if TYPE_CHECKING:
+    import pytest
 
 KIB = 1024
 
@@ -99,3 +101,22 @@ async def test_a_folder_that_cannot_be_read_ends_no_agent(
     await keeper.rotate()
     await keeper.rotate()
     assert caplog.text.count("can't be kept in bounds: Not a directory") == 1
+
+
+async def test_what_cannot_go_yet_is_not_looked_for_with_each_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    folder = RunFolder(tmp_path, keep=3)
+    for number in range(20):
+        begin(folder, f"r{number}")
+        make(tmp_path, f"j/r{number}.log", 60 * KIB)
+    old = make(tmp_path, "a/old.log", 60 * KIB, days=2)
+    async with keeping(folder, total=2**20):
+        await until(lambda: not old.exists())
+        small = make(tmp_path, "a/small.log", days=1)
+        ended = make(tmp_path, "j/r0.log", 70 * KIB)
+        folder.forget("j", "r0")
+        await until(lambda: ended.stat().st_size <= 64 * KIB)
+        assert small.exists()
+    assert caplog.text.count("old logs of runs are removed") == 1
