@@ -223,6 +223,8 @@ class Agent:
         paused = self._mirror.get(self._keys.pause(run.job_id)) is not None
         if paused and run.kind is not RunKind.once:
             return RunState.skipped, "the job was paused"
+        if run.kind is RunKind.queued and self._folder.log(run.job_id, run.run_id).exists():
+            return RunState.skipped, "it has run here before; etcd was restored since"
         return None
 
     def _claimed_and_not_told(self) -> set[tuple[str, str]]:

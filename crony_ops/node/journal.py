@@ -1,5 +1,5 @@
-"""What the agent must not forget when it dies: its lease, what it could not report, and for jobs
-that can't run elsewhere, enough to go on without etcd.
+"""What the agent must not forget when it dies: its lease, what it could not report, what it has
+claimed and of which etcd, and for jobs that can't run elsewhere, enough to go on without etcd.
 
 One SQLite file in the state folder, locked for as long as the agent lives. Spool and offline
 claims are synced to the disk before they count; high-water ticks and the pinned jobs' state need
@@ -102,6 +102,7 @@ class Journal:
             raise StateFolderInUse(path=state_dir) from None
         self._db = sqlite3.connect(state_dir / "journal.db", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
+        self._synced: bool | None = None
         self._db.executescript(_TABLES)
         if self._db.execute("PRAGMA user_version").fetchone()[0] < 1:
             self._db.executescript(_SPOOL_COLUMNS)
@@ -112,7 +113,9 @@ class Journal:
 
     @contextmanager
     def _transaction(self, *, synced: bool) -> Iterator[sqlite3.Connection]:
-        self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+        if synced is not self._synced:
+            self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
+            self._synced = synced
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
@@ -150,6 +153,10 @@ class Journal:
 
     def spool_size(self) -> int:
         return int(self._db.execute("SELECT count(*) FROM spool").fetchone()[0])
+
+    def newest_spooled(self) -> int:
+        """The newest report's ``seq``, 0 if there is none."""
+        return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM spool").fetchone()[0])
 
     def untold(self) -> set[tuple[str, str]]:
         """Job and run ids of what is spooled."""

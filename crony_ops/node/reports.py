@@ -157,10 +157,7 @@ class Reports:
 
     def forgotten(self) -> None:
         """Etcd is an older state of itself: it knows nothing of the runs whose ends are spooled."""
-        newest = 0
-        while page := self._journal.spooled(after=newest):
-            newest = page[-1].seq
-        self._forgotten_to = newest
+        self._forgotten_to = self._journal.newest_spooled()
         self._kept.clear()
 
     async def replay(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.restored import restore
-from crony_ops.model.run import OpenRun, RunRecord, RunState
+from crony_ops.model.run import OpenRun, QueuedRun, RunRecord, RunState
 from tests.faults.scene import Scene, scene
 
 if TYPE_CHECKING:
@@ -102,3 +102,20 @@ async def test_no_tick_is_run_again_and_what_was_open_is_closed(tmp_path: Path) 
         }
         assert across
         assert {told.get(run) for run in across} == {RunState.succeeded}
+
+
+async def test_what_stands_in_the_queue_again_is_not_run_again(tmp_path: Path) -> None:
+    async with scene(tmp_path, nodes=1) as it:
+        keys, store = it.cluster.keys, it.cluster.store
+        await it.sync({"job": it.noted("*/2 * * * * *")})
+        await it.until(lambda: bool(it.ledger()), "it runs")
+        first = it.starts()[0]
+        queued = QueuedRun(run_id=first.run, tick=first.tick, reason="from the backup")
+        await store.put(keys.queued("job", first.run), queued.to_json())
+
+        async def dealt_with() -> bool:
+            waiting = await store.count(keys.queue) + await store.count(keys.opens)
+            return waiting == 0 and it.starts()[-1].tick > first.tick + 4
+
+        await it.until(dealt_with, "it has left the queue")
+        assert [line.run for line in it.starts()].count(first.run) == 1
