@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sqlite3
 import time
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class History:
         self._on_break = on_break
         noted = journal.history()
         self._seen = Seen(*noted) if noted else None
-        self._noted_at = 0.0
+        self._noted_at = -math.inf
         self._one_at_a_time = asyncio.Lock()
         self.breaks = 0
 

@@ -131,14 +131,18 @@ class Reports:
         )
         surplus = self._journal.spool_size() - self._spool_limit
         while surplus > 0 and (least := self._journal.least_worth()) is not None:
-            gap = self._with_one_more(Report.from_json(least.report).record)
+            surplus -= 1
+            dropped = Report.read(f"report {least.seq} of the spool", least.report)
+            if dropped is None:
+                self._journal.unspool(least.seq)
+                continue
+            gap = self._with_one_more(dropped.record)
             self._journal.drop(
                 least.seq,
                 Report(record=gap, offline=True).to_json(),
                 job_id=gap.job_id,
                 run_id=gap.run_id,
             )
-            surplus -= 1
 
     def _with_one_more(self, record: RunRecord | GapRecord) -> GapRecord:
         """What is told of the dropped ends of the record's job, this one included."""
@@ -183,10 +187,8 @@ class Reports:
 
     async def _replay_one(self, spooled: Spooled) -> bool:
         """Whether it need not be kept any longer. What etcd refuses waits; it blocks no other."""
-        try:
-            report = Report.from_json(spooled.report)
-        except ValueError as error:
-            log.error("a spooled report can't be read, and is dropped: %s", error)
+        report = Report.read(f"report {spooled.seq} of the spool", spooled.report)
+        if report is None:
             return True
         with about(job=report.record.job_id, run=report.record.run_id):
             while True:

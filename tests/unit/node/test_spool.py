@@ -150,3 +150,12 @@ def test_the_gap_of_a_job_on_every_node_bears_the_nodes_name() -> None:
     record = cast("RunRecord", ended(60).record)
     gap = dropped_end(record.model_copy(update={"run_id": tick_run_id(60, "n")}), None)
     assert gap.run_id.endswith("-m@n")
+
+
+async def test_what_cant_be_read_goes_without_being_counted(journal: Journal) -> None:
+    reports = reports_of(journal)
+    for n in range(LIMIT + 1):
+        journal.spool(b"no JSON", job_id="j", run_id=f"{n}", worth=Worth.NO_NEWS)
+    await reports.send(ended(60, RunState.failed, news=True))
+    assert journal.spool_size() == LIMIT
+    assert Report.from_json(journal.spooled()[-1].report).record.job_id == "j"
