@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from crony_ops.node.run_folder import RunContext, RunFiles
 
 PREFIX = "crony-run."
@@ -60,12 +62,25 @@ def own_place() -> Path | None:
     return place
 
 
-def sweep() -> None:
-    """Takes away the groups that what a run left behind has left empty by now."""
+def sweep(runs: Path, under_way: Collection[tuple[str, str]]) -> None:
+    """Takes away the groups that what a run left behind has left empty by now.
+
+    ``runs``: the folder of this agent's runs. Those ``under_way``, by job and run id, stay: their
+    first process may be about to enter.
+    """
     place = own_place()
-    if place is not None:
-        for path in place.glob(f"{PREFIX}*"):
+    if place is None:
+        return
+    busy = tuple(_name(runs, *run) for run in under_way)
+    for path in place.glob(f"{_name(runs)}*"):
+        if not path.name.startswith(busy):
             _remove(path)
+
+
+def _name(runs: Path, *parts: str) -> str:
+    """Two agents on one machine may have runs of one name."""
+    which = hashlib.sha256(str(runs).encode()).hexdigest()[:8]
+    return PREFIX + "".join(f"{part}." for part in (which, *parts))
 
 
 def _remove(path: Path) -> bool:
@@ -93,9 +108,8 @@ class Cgroup:
         place = own_place()
         if place is None:
             return None
-        # Two agents on one machine may have runs of one name.
-        which = hashlib.sha256(str(files.log).encode()).hexdigest()[:8]
-        return cls(place / f"{PREFIX}{context.job_id}.{context.run_id}.{attempt}.{which}")
+        runs = files.log.parent.parent
+        return cls(place / (_name(runs, context.job_id, context.run_id) + str(attempt)))
 
     def make(self) -> bool:
         try:

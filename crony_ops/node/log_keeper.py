@@ -100,8 +100,9 @@ class LogKeeper:
         except OSError as error:
             self._say(self._folder.root, error)
             return
-        await asyncio.to_thread(cgroup.sweep)
+        # Here, where runs begin, and not beside them in a thread.
         self._folder.remove_empty(empty)
+        cgroup.sweep(self._folder.root, self._folder.under_way)
 
     def _rotate(self) -> list[Path]:
         """The folders that hold nothing any more."""

@@ -62,7 +62,6 @@ class Process:
         self._life = life
         self._mark = mark.encode()
         self._group = group
-        self._entered = group is not None
         self._loop = asyncio.get_running_loop()
         self._pidfd = os.pidfd_open(pid)
         self.ended: asyncio.Future[None] = self._loop.create_future()
@@ -105,8 +104,8 @@ class Process:
     async def end(self, grace: float, first: signal.Signals = signal.SIGTERM) -> None:
         """``first`` to all that belongs to it, KILL to what is left after ``grace`` seconds.
 
-        That is its control group; without one, its session and whatever else of the run carries
-        its mark. Returns when nothing of it runs any more; at once when that is so already.
+        That is its control group, its session, and whatever else of the run carries its mark.
+        Returns when nothing of it runs any more; at once when that is so already.
         """
         self._signal_group(first)
         _signal(await self._left(), first, self.pid)
@@ -134,12 +133,10 @@ class Process:
         return bool(await self._left())
 
     async def _left(self) -> list[int]:
-        if self._group is not None and self._entered:
-            found = self._group.pids()
-            if found or not self._signal_group(0):
-                return found
-            # Its first process was to enter the group by itself, and did not, or not yet.
-            self._entered = False
+        # Its first process enters the group by itself. One that did not, or not yet, leaves it
+        # empty: the table has the last word.
+        if self._group is not None and (found := self._group.pids()):
+            return found
         asked = time.monotonic()
         table = await asyncio.to_thread(_TABLE.read, asked)
         return table.of(self.pid, self._mark)
@@ -149,15 +146,9 @@ class Process:
         if self._group is not None:
             self._group.kill()
 
-    def _signal_group(self, number: int) -> bool:
-        """Whether its process group still has a process."""
-        try:
+    def _signal_group(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # all of them changed their user
-            return True
-        return True
 
 
 def _signal(pids: Sequence[int], number: signal.Signals, told_group: int | None = None) -> None:

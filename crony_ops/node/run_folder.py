@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import errno
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -246,6 +247,11 @@ class RunFolder:
             self._over.append(files)
         self._files(job_id, run_id).journal.unlink(missing_ok=True)
 
+    @property
+    def under_way(self) -> Collection[tuple[str, str]]:
+        """Job and run ids of the runs that are not yet forgotten."""
+        return self._under_way.keys()
+
     def hand_over(self) -> tuple[list[RunFiles], list[RunFiles]]:
         """What is under way, and what was forgotten since the last call. Not busy if neither."""
         under_way, over = list(self._under_way.values()), self._over
@@ -263,7 +269,7 @@ class RunFolder:
 
     def remove_empty(self, folders: list[Path]) -> None:
         """Those of jobs that have no log any more, and no run that is about to make one."""
-        busy = {job_id for job_id, _ in self._under_way}
+        busy = {job_id for job_id, _ in self.under_way}
         for folder in folders:
             if folder.name not in busy:
                 with contextlib.suppress(OSError):  # not empty any more

@@ -20,7 +20,7 @@ from aiohttp import web
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
 from crony_ops.node import http
-from crony_ops.node.cgroup import own_place
+from crony_ops.node.cgroup import Cgroup, own_place, sweep
 from crony_ops.node.execution import Execution, Outcome
 from crony_ops.node.run_folder import RunContext, RunFolder
 
@@ -296,9 +296,7 @@ async def test_any_program_may_interpret_the_command(
     assert outcome.attempts[0].output == "preset own\n"
 
 
-async def test_a_stop_reaches_any_program(
-    folder: RunFolder, tmp_path: Path
-) -> None:
+async def test_a_stop_reaches_any_program(folder: RunFolder, tmp_path: Path) -> None:
     command = f"trap 'echo bye; exit 0' TERM; echo up >{tmp_path}/up; while :; do sleep 0.02; done"
     run = execution(folder, job(command, interpreter="/bin/sh -c"), context(kill_grace=5))
     performing = asyncio.create_task(run.perform())
@@ -665,3 +663,38 @@ async def test_http_can_be_stopped_and_is_lost_with_its_agent(
     assert adopt(folder) is None
     run.stop(RunState.killed, "enough")
     assert (await performing).state is RunState.killed
+
+
+async def test_a_run_whose_control_group_was_taken_away_is_ended_all_the_same(
+    folder: RunFolder, tmp_path: Path
+) -> None:
+    groups = list(filter(None, [own_place()]))
+    files = folder.files("j", "r")
+    command = (
+        f"(setsid sh -c 'echo $$ >{tmp_path}/pid; exec sleep 300' &); "
+        f"until [ -s {tmp_path}/pid ]; do sleep 0.02; done; "
+        f"until [ -e {tmp_path}/go ]; do sleep 0.02; done; exit 1"
+    )
+    run = execution(folder, job(command, timeout=60), context())
+    performing = asyncio.create_task(run.perform())
+    await until(lambda: written(tmp_path / "pid"))
+    for place in groups:
+        group = Cgroup.of(context(), files, 1)
+        assert group is not None
+        for pid in group.pids():
+            (place / "cgroup.procs").write_text(str(pid))
+        assert group.remove()
+    (tmp_path / "go").touch()
+    assert (await performing).state is RunState.failed
+    assert not lives(pid_in(tmp_path / "pid"))
+
+
+async def test_a_sweep_leaves_the_groups_of_runs_that_begin(folder: RunFolder) -> None:
+    group = Cgroup.of(context(), folder.files("j", "r"), 1)
+    if group is None or not group.make():
+        pytest.skip("no control groups can be made here")
+    sweep(folder.root, folder.under_way)
+    assert group.exists
+    folder.forget("j", "r")
+    sweep(folder.root, folder.under_way)
+    assert not group.exists

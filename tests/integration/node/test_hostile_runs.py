@@ -28,7 +28,7 @@ ROOT = os.geteuid() == 0
 @pytest.fixture
 def child(tmp_path: Path) -> Iterator[Child]:
     yield Child(tmp_path / "runs")
-    sweep()
+    sweep(tmp_path / "runs", ())
 
 
 @pytest.fixture
