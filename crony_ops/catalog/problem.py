@@ -13,6 +13,21 @@ class Level(StrEnum):
     warning = "warning"
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProblemPart:
+    """One thing that is wrong. ``line`` and ``column`` count from 1, columns in characters.
+    ``field`` is the path of the field (``jobs.db-backup.retries.count``), empty where it concerns
+    the file as a whole. ``mend`` says how, where that can be told in short."""
+
+    file: str
+    line: int
+    column: int
+    field: str
+    what: str
+    mend: str
+    level: Level
+
+
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
 class Problem:
     """One thing that is wrong. Problems sort by file and position.
@@ -53,11 +68,10 @@ class Problem:
         place = f"file={_property(self.file)},line={self.line},col={self.column}"
         return f"::{self.level} {place}::{_data(self.message)}"
 
-    def as_dict(self) -> dict[str, object]:
-        """JSON data; the text of the line and the jobs are left out."""
-        known = dataclasses.asdict(self)
-        del known["text"], known["jobs"]
-        return {**known, "level": self.level.value}
+    def for_machines(self) -> ProblemPart:
+        """The text of the line and the jobs are left out."""
+        names = (field.name for field in dataclasses.fields(ProblemPart))
+        return ProblemPart(**{name: getattr(self, name) for name in names})
 
 
 def quoted(text: str) -> str:

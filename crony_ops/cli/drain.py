@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -54,6 +54,8 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True)
 class Staying:
+    """A job that can't leave, and why."""
+
     job: str
     reason: str
 
@@ -62,6 +64,16 @@ class Staying:
 class Prospect:
     """What becomes of a drained node's jobs, each list by job id."""
 
+    leaving: tuple[Leaving, ...]
+    staying: tuple[Staying, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainDocument:
+    """``at`` is in unix seconds, ``node`` a name. Each list is by job id."""
+
+    at: float
+    node: str
     leaving: tuple[Leaving, ...]
     staying: tuple[Staying, ...]
 
@@ -111,7 +123,7 @@ def drain(
     order = Cordon(who=operator(), at=time.time(), why=why, evict=True)
     asyncio.run(write_cordon(settings, uuid, order))
     found = prospect(view, uuid)
-    document = {"at": time.time(), "node": name, **asdict(found)}
+    document = DrainDocument(time.time(), name, found.leaving, found.staying)
     show(document, output, lambda console: _print(console, name, found))
     if view.leader is None:
         say("no watcher leads: the first that does will see to it")

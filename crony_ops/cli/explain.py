@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -39,16 +39,13 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """``ticks``: the one that was asked for, or the last and the next. ``findings`` are of the job
-    as it stands, ``nodes`` of each node's fitness for it."""
+    as it stands, ``nodes`` of each node's fitness for it. ``at`` is now, in unix seconds."""
 
     at: float
     job: str
     ticks: tuple[TickStory, ...]
     findings: tuple[Finding, ...]
     nodes: tuple[NodeFit, ...]
-
-    def document(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @connected
@@ -73,7 +70,7 @@ def explain(
       $ crony-ops explain ca-bundle-expiry --at 10m
     """
     found = asyncio.run(_explain(settings, job, at))
-    show(found.document(), output, lambda console: _print(console, found))
+    show(found, output, lambda console: _print(console, found))
 
 
 async def _explain(settings: EtcdSettings, job_id: str, at: str | None) -> Explanation:

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from rich.text import Text
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SHADES = ("grey23", "dark_green", "green4", "yellow4", "dark_orange3", "red3")
 _QUARTER = 900
+# A field of that name hides the class from whoever reads the annotations.
+_Date = date
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +31,18 @@ class Day:
     """``hours`` holds the number of firings in each hour on the wall, 24 of them, also where the
     clocks change: what they show twice is added up."""
 
-    date: date
+    date: _Date
     hours: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HeatMap:
-    """``timezone`` is that of all jobs, or UTC where they have several."""
+    """``timezone`` is that of all jobs, or UTC where they have several. ``at`` is in unix seconds,
+    and nothing before it counts."""
 
+    at: float
     timezone: str
     days: tuple[Day, ...]
-
-    def document(self) -> list[dict[str, Any]]:
-        """The days as JSON data."""
-        return [{"date": str(day.date), "hours": list(day.hours)} for day in self.days]
 
 
 def heat_map(
@@ -64,6 +64,7 @@ def heat_map(
             else:
                 counts[cell] += len(ids) * (bisect_right(own, until) - bisect_right(own, first))
     return HeatMap(
+        now,
         timezone,
         tuple(
             Day(day, tuple(counts[day, hour] for hour in range(24)))

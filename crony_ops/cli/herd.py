@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from crony_ops.cli.output import span, table
 from crony_ops.schedule.herd import FINEST
@@ -20,16 +21,34 @@ _NAMED = 5
 _IN_DOCUMENT = 100
 
 
-def herd_document(herd: Herd) -> dict[str, Any]:
-    """``count`` is that of all jobs; the first hundred are named. ``times`` is in how many seconds
-    they fire together."""
-    return {
-        "at": herd.at,
-        "utc": _utc(herd).isoformat(),
-        "times": herd.times,
-        "count": len(herd.jobs),
-        "jobs": list(herd.jobs[:_IN_DOCUMENT]),
-    }
+@dataclass(frozen=True, slots=True)
+class HerdPart:
+    """A second in which jobs fire together: ``at`` in unix seconds, ``utc`` in ISO 8601. ``times``
+    is in how many seconds they do; ``count`` is that of all jobs, the first hundred are named."""
+
+    at: int
+    utc: str
+    times: int
+    count: int
+    jobs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HerdList:
+    """The largest herds first. ``at`` is now, in unix seconds."""
+
+    at: float
+    herds: list[HerdPart]
+
+
+def herd_part(herd: Herd) -> HerdPart:
+    return HerdPart(
+        at=herd.at,
+        utc=_utc(herd).isoformat(),
+        times=herd.times,
+        count=len(herd.jobs),
+        jobs=herd.jobs[:_IN_DOCUMENT],
+    )
 
 
 def print_herds(console: Console, herds: Sequence[Herd], now: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -45,6 +45,16 @@ class HistoryRow:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryDocument:
+    """``at`` is in unix seconds. What is under way comes first, then the newest."""
+
+    at: float
+    job: str
+    runs: list[HistoryRow]
+    statistics: RunStatistics
+
+
 @connected
 def history(
     settings: EtcdSettings,
@@ -69,12 +79,7 @@ def history(
     records = runs.records[:count]
     rows = history_rows(runs, records, now)
     statistics = run_statistics(records)
-    document = {
-        "at": now,
-        "job": job,
-        "runs": [asdict(row) for row in rows],
-        "statistics": asdict(statistics),
-    }
+    document = HistoryDocument(at=now, job=job, runs=rows, statistics=statistics)
     show(document, output, lambda console: _print(console, rows, statistics, runs.timezone))
     for key in runs.unreadable:
         say(f"{key} can't be read")

@@ -48,6 +48,14 @@ class JobRow:
     labels: dict[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class JobList:
+    """What `jobs` lists, by id. ``at`` is in unix seconds."""
+
+    at: float
+    jobs: list[JobRow]
+
+
 def job_rows(
     view: ClusterView,
     last_runs: Mapping[str, RunRecord | GapRecord],

@@ -1,14 +1,13 @@
-"""All that is known of one job: read at one revision, told as one document."""
+"""All that is known of one job: read at one revision."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
 
 from crony_ops.cli.job_rows import JobRow, job_rows
 from crony_ops.cli.lookup import unknown
-from crony_ops.model.hiding import shown_job
 from crony_ops.model.run import GapRecord, OpenRun, QueuedRun, RunRecord, read_run
 from crony_ops.model.spec import Assignment, Cursor, Spec
 
@@ -53,37 +52,6 @@ class JobStory:
     pause: Pause | None
     health: Health | None
     runs: tuple[RunRecord | GapRecord, ...]
-
-    def document(self) -> dict[str, Any]:
-        """JSON data. The records are as in etcd, with every field spelled out; in the spec, what
-        sounds secret is hidden."""
-        return {
-            **asdict(self.row),
-            "spec": self._shown_spec(),
-            "holders": [
-                {
-                    "node": holder.node,
-                    "uuid": holder.uuid,
-                    "alive": holder.alive,
-                    "up_to_date": holder.up_to_date,
-                    "epoch": holder.epoch,
-                    "assigned_at": holder.assignment.assigned_at,
-                    "moved_from": holder.assignment.moved_from,
-                }
-                for holder in self.holders
-            ],
-            "cursors": self.cursors,
-            "ordered": self.ordered,
-            "queue": [record.model_dump(mode="json") for record in self.queue],
-            "open": [record.model_dump(mode="json") for record in self.open],
-            "pause": self.pause.model_dump(mode="json") if self.pause else None,
-            "health": self.health.model_dump(mode="json") if self.health else None,
-            "runs": [record.model_dump(mode="json") for record in self.runs],
-        }
-
-    def _shown_spec(self) -> dict[str, Any]:
-        spec = self.spec.model_dump(mode="json")
-        return {**spec, "job": shown_job(spec["job"])}
 
 
 async def read_story(

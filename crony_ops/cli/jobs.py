@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
@@ -15,8 +14,9 @@ from rich.text import Text
 from crony_ops.cli.cluster_view import read_cluster
 from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.connection import connected
+from crony_ops.cli.job_document import job_document
 from crony_ops.cli.job_filter import Shown, read_filter
-from crony_ops.cli.job_rows import ENDED_WELL, JobRow, job_rows, last_run
+from crony_ops.cli.job_rows import ENDED_WELL, JobList, JobRow, job_rows, last_run
 from crony_ops.cli.job_standing import standings
 from crony_ops.cli.job_story import Holder, JobStory, read_story
 from crony_ops.cli.last_runs import read_last_runs
@@ -69,14 +69,12 @@ def jobs(
     """
     if job is None:
         rows, now = asyncio.run(_list(settings, state or (), label or (), group or (), node or ()))
-        document = {"at": now, "jobs": [asdict(row) for row in rows]}
-        show(document, output, lambda console: _print_rows(console, rows, now))
+        show(JobList(now, rows), output, lambda console: _print_rows(console, rows, now))
     elif state or label or group or node:
         raise InvalidInput(reason=f"all about {job} needs no filter")
     else:
         story, now = asyncio.run(_tell(settings, job))
-        document = {"at": now, **story.document()}
-        show(document, output, lambda console: _print_story(console, story, now))
+        show(job_document(story, now), output, lambda console: _print_story(console, story, now))
 
 
 async def _list(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.output import Output, brief, console, say, show, span, table
@@ -40,6 +41,14 @@ class NoAnswer(CronyError):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class LiveDocument:
+    """One look at a machine; ``node`` is a name."""
+
+    node: str
+    system: SystemInfo
+
+
 def live(settings: EtcdSettings, view: ClusterView, uuid: str, output: Output, once: bool) -> None:
     """Until Ctrl-C; or, with ``once``, for a machine, and where nobody watches a terminal, one
     look. Raises NotAlive and NoAnswer."""
@@ -57,8 +66,7 @@ def live(settings: EtcdSettings, view: ClusterView, uuid: str, output: Output, o
 async def _one_look(settings: EtcdSettings, uuid: str, name: str, output: Output) -> None:
     async with _answers(settings, uuid, name) as answer:
         info = await answer()
-    document = {"node": name, "system": info.model_dump(mode="json")}
-    show(document, output, lambda console: console.print(picture(name, info)))
+    show(LiveDocument(name, info), output, lambda console: console.print(picture(name, info)))
 
 
 async def _watch(settings: EtcdSettings, uuid: str, name: str) -> None:

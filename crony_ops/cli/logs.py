@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
+from pydantic import Field
 
 from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
@@ -42,6 +43,31 @@ class Logs:
     @property
     def under_way(self) -> bool:
         return isinstance(self.run, OpenRun)
+
+
+class RunEnd(RunRecord):
+    """The record of a run that ended, without its attempts."""
+
+    attempts: tuple[Attempt, ...] = Field(default=(), exclude=True)
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Self:
+        return cls(**dict(record))
+
+
+@dataclass(frozen=True, slots=True)
+class LogsDocument:
+    """``at`` is in unix seconds. ``run`` is as in etcd, ``attempts`` are those that were asked for.
+    ``log.path`` and ``output``, all that stands there, are None where the whole log is not on this
+    machine; ``output`` is so with --attempt, too."""
+
+    at: float
+    job: str
+    run: RunEnd | OpenRun
+    under_way: bool
+    attempts: tuple[Attempt, ...]
+    log: LogPlace
+    output: str | None
 
 
 @connected
@@ -104,22 +130,17 @@ def _found(runs: JobRuns, named: str | None, attempt: int | None, settings: Etcd
     return Logs(run, node, kept, place)
 
 
-def _document(job: str, found: Logs, *, whole: bool) -> dict[str, Any]:
-    path = found.place.path
-    here = path is not None and path.is_file()
-    return {
-        "at": time.time(),
-        "job": job,
-        "run": found.run.model_dump(mode="json", exclude={"attempts"}),
-        "under_way": found.under_way,
-        "attempts": [each.model_dump(mode="json") for each in found.attempts],
-        "log": {
-            "node": found.node,
-            "in_state_dir": found.place.in_state_dir,
-            "path": str(path) if here else None,
-        },
-        "output": "".join(read_log(path)) if whole and here and path is not None else None,
-    }
+def _document(job: str, found: Logs, *, whole: bool) -> LogsDocument:
+    path = found.place.path if found.place.path and found.place.path.is_file() else None
+    return LogsDocument(
+        at=time.time(),
+        job=job,
+        run=found.run if isinstance(found.run, OpenRun) else RunEnd.of(found.run),
+        under_way=found.under_way,
+        attempts=found.attempts,
+        log=replace(found.place, path=path),
+        output="".join(read_log(path)) if whole and path is not None else None,
+    )
 
 
 def _print(found: Logs, *, whole: bool) -> None:

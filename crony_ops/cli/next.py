@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -16,7 +16,7 @@ from crony_ops.cli.cluster_view import ClusterView, look
 from crony_ops.cli.completion import job_ids
 from crony_ops.cli.connection import connected
 from crony_ops.cli.heat_map import heat_map, print_heat_map
-from crony_ops.cli.herd import herd_document, print_herds
+from crony_ops.cli.herd import HerdList, herd_part, print_herds
 from crony_ops.cli.job_standing import why_no_node
 from crony_ops.cli.lookup import unknown
 from crony_ops.cli.output import Output, OutputOption, print_table, show, span
@@ -62,6 +62,14 @@ class NextFiring:
     daylight: str | None
     nodes: tuple[str, ...]
     note: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextList:
+    """In the order of time. ``at`` is in unix seconds."""
+
+    at: float
+    next: list[NextFiring]
 
 
 @connected
@@ -119,16 +127,17 @@ def next_firings(
         start = int(now)
         until = start + (ahead or _DAY)
         found = herds(groups_of(chosen), start, until, most=count or _HERDS)
-        document: dict[str, Any] = {"at": now, "herds": [herd_document(one) for one in found]}
-        show(document, output, lambda console: print_herds(console, found, now))
+        show(
+            HerdList(now, [herd_part(one) for one in found]),
+            output,
+            lambda console: print_herds(console, found, now),
+        )
     elif days is not None:
         hours = heat_map(groups_of(chosen), _common_zone(chosen), now, days)
-        document = {"at": now, "timezone": hours.timezone, "days": hours.document()}
-        show(document, output, lambda console: print_heat_map(console, hours))
+        show(hours, output, lambda console: print_heat_map(console, hours))
     else:
         firings = next_of(chosen, view, now, count or (_COUNT if ahead is None else None), ahead)
-        document = {"at": now, "next": [asdict(firing) for firing in firings]}
-        show(document, output, lambda console: _print(console, firings, now))
+        show(NextList(now, firings), output, lambda console: _print(console, firings, now))
 
 
 def jobs_of(view: ClusterView) -> dict[str, Job]:

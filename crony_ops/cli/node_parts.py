@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NotReady:
+    """A preset that is not ready, and since when; ``at`` is in unix seconds."""
+
     preset: str
     reason: str
     at: float
@@ -22,7 +24,8 @@ class NotReady:
 
 @dataclass(frozen=True, slots=True)
 class FailoverCounts:
-    """What became of the jobs that a node had. ``bound`` jobs can't run elsewhere."""
+    """What became of the jobs that ``node`` (a name) had. ``bound`` jobs can't run elsewhere.
+    Times are in unix seconds, ``closed_at`` is None while it goes on."""
 
     node: str
     started_at: float

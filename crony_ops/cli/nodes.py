@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
+from crony_ops.cli.cluster_view import ClusterView, look
 from crony_ops.cli.completion import node_names
 from crony_ops.cli.connection import connected
 from crony_ops.cli.live import live
@@ -24,14 +24,32 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class NodeList:
+    """The living nodes by name, then the lost ones. ``at`` is in unix seconds."""
+
+    at: float
+    nodes: tuple[NodePart, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunThere:
+    """A run that is claimed or running. ``node`` is a uuid."""
+
+    node: str
+    job_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStory:
     """One node. ``presets`` maps a name to the sha256 sums that are ready; ``jobs`` are the ids of
-    those that it holds, ``open`` the runs claimed or running there."""
+    those that it holds, ``open`` the runs claimed or running there. ``at`` is in unix seconds."""
 
+    at: float
     node: NodePart
     presets: dict[str, tuple[str, ...]]
     jobs: tuple[str, ...]
-    open: tuple[OpenKey, ...]
+    open: tuple[RunThere, ...]
 
 
 @connected
@@ -63,25 +81,24 @@ def nodes(
     now = time.time()
     if name is None:
         parts = node_parts(view)
-        document = {"at": now, "nodes": [asdict(part) for part in parts]}
-        show(document, output, lambda console: console.print(nodes_table(parts, now)))
+        show(NodeList(now, parts), output, lambda console: console.print(nodes_table(parts, now)))
         return
     if live_:
         live(settings, view, node_named(view, name), output, once=once)
         return
-    story = node_story(view, node_named(view, name))
-    document = {"at": now, **asdict(story), "open": [run._asdict() for run in story.open]}
-    show(document, output, lambda console: _print(console, story, now))
+    story = node_story(view, node_named(view, name), now)
+    show(story, output, lambda console: _print(console, story, now))
 
 
-def node_story(view: ClusterView, uuid: str) -> NodeStory:
-    """All about the node, which must be a known one."""
+def node_story(view: ClusterView, uuid: str, now: float) -> NodeStory:
+    """All about the node, which must be a known one, at ``now`` in unix seconds."""
     known = view.nodes.get(uuid) or (view.rosters[uuid].node if uuid in view.rosters else None)
     return NodeStory(
+        at=now,
         node=next(part for part in node_parts(view) if part.uuid == uuid),
         presets=dict(known.presets) if known else {},
         jobs=tuple(sorted(job_id for job_id, held in view.assigned.items() if uuid in held)),
-        open=tuple(run for run in view.opens if run.node == uuid),
+        open=tuple(RunThere(*run) for run in view.opens if run.node == uuid),
     )
 
 

@@ -45,15 +45,29 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def show(document: Any, output: Output, people: Callable[[Console], None]) -> None:
-    """Print ``document`` (JSON data) as ``output`` says, or let ``people`` print it for people."""
+def json_data(document: object) -> Any:
+    """Of dataclasses and Records, with every field spelled out."""
+    from pydantic_core import to_jsonable_python
+
+    return to_jsonable_python(document)
+
+
+def show(document: object, output: Output, people: Callable[[Console], None]) -> None:
+    """Print ``document`` as ``output`` says, or let ``people`` print it for people.
+
+    Its type is the one that `crony_ops.cli.documents` lists: its schema is made from it.
+    """
     if output is Output.json:
-        sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(json_data(document), indent=2, ensure_ascii=False) + "\n")
     elif output is Output.yaml:
         import yaml
 
         yaml.safe_dump(
-            document, sys.stdout, sort_keys=False, allow_unicode=True, default_flow_style=False
+            json_data(document),
+            sys.stdout,
+            sort_keys=False,
+            allow_unicode=True,
+            default_flow_style=False,
         )
     else:
         people(console())

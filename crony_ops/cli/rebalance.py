@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,6 +55,15 @@ class Load:
     after: int
 
 
+@dataclass(frozen=True, slots=True)
+class RebalanceDocument:
+    """``at`` is in unix seconds; ``loads`` are of the living nodes, by name."""
+
+    at: float
+    moves: list[Move]
+    loads: list[Load]
+
+
 @connected
 def rebalance(
     settings: EtcdSettings,
@@ -85,11 +94,7 @@ def rebalance(
     view = look(settings)
     moves = planned(view)
     changed = loads(view, moves)
-    document = {
-        "at": time.time(),
-        "moves": [asdict(move) for move in moves],
-        "loads": [asdict(load) for load in changed],
-    }
+    document = RebalanceDocument(at=time.time(), moves=moves, loads=changed)
     show(document, output, lambda console: _print(console, moves, changed))
     if dry_run or not moves:
         return

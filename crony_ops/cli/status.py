@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +57,7 @@ def status(
         if interval is not None:
             raise InvalidInput(reason="--interval goes with --watch")
         document = asyncio.run(_look(settings, jobs))
-        show(asdict(document), output, lambda console: print_status(console, document))
+        show(document, output, lambda console: print_status(console, document))
         return 0 if document.healthy or not exit_code else UNHEALTHY
     if exit_code:
         raise InvalidInput(reason="--watch ends with Ctrl-C, which says nothing of health")

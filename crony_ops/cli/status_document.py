@@ -10,12 +10,12 @@ from crony_ops.cli.job_standing import Standing, State, standings
 from crony_ops.cli.node_parts import FailoverCounts, NodePart, failover_counts, node_parts
 from crony_ops.cli.upcoming import Firing, upcoming
 from crony_ops.errors import BadSchedule
+from crony_ops.store.member_status import MemberStatus  # noqa: TC001 - read for the schema
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from crony_ops.cli.cluster_view import ClusterView
-    from crony_ops.store.members import MemberStatus
 
 _ALERTS_SHOWN = 5
 _RECENT = 3_600
@@ -62,6 +62,9 @@ class JobCounts:
 
 @dataclass(frozen=True, slots=True)
 class FailingJob:
+    """``in_a_row`` counts the failures since the last success, ``since`` is that of the first.
+    ``last_run`` is a run's id."""
+
     job: str
     in_a_row: int
     since: float | None
@@ -71,12 +74,17 @@ class FailingJob:
 
 @dataclass(frozen=True, slots=True)
 class JobWithReason:
+    """A job, and why it has no node."""
+
     job: str
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class AlertPart:
+    """``severity`` is info, warning or critical. ``job`` is an id and ``node`` a uuid, each empty
+    where it is of none."""
+
     id: str
     at: float
     severity: str

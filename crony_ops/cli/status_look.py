@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from crony_ops.store.client import Etcd
     from crony_ops.store.keys import Keys
-    from crony_ops.store.members import MemberStatus
+    from crony_ops.store.member_status import MemberStatus
     from crony_ops.store.settings import EtcdSettings
 
 _PATIENCE = 3.0

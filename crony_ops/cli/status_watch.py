@@ -6,13 +6,13 @@ import asyncio
 import json
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.text import Text
 
-from crony_ops.cli.output import span
+from crony_ops.cli.output import json_data, span
 from crony_ops.cli.status_changes import changed, facts
 from crony_ops.cli.status_look import StatusLook, hurried
 from crony_ops.cli.status_text import status_grid
@@ -40,6 +40,14 @@ class Frame:
     error: str
     changed: frozenset[str]
     marked: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NoStatus:
+    """etcd could not be asked at ``at``, in unix seconds, and why: --watch goes on and says so."""
+
+    at: float
+    error: str
 
 
 async def frames(settings: EtcdSettings, jobs: Path, interval: float) -> AsyncIterator[Frame]:
@@ -78,16 +86,16 @@ async def watch_on_screen(
 
 
 async def watch_as_json(settings: EtcdSettings, jobs: Path, interval: float) -> None:
-    """The document on a line of its own whenever something has changed; {at, error} when etcd goes
+    """The document on a line of its own whenever something has changed; a NoStatus when etcd goes
     away."""
     async for frame in frames(settings, jobs, interval):
         if not frame.changed:
             continue
         if frame.error or frame.document is None:
-            line: dict[str, object] = {"at": time.time(), "error": frame.error}
+            line: StatusDocument | NoStatus = NoStatus(time.time(), frame.error)
         else:
-            line = asdict(frame.document)
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
+            line = frame.document
+        sys.stdout.write(json.dumps(json_data(line), ensure_ascii=False) + "\n")
         sys.stdout.flush()
 
 

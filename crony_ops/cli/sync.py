@@ -6,13 +6,15 @@ import asyncio
 import gc
 import sys
 import time
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from crony_ops.catalog import load_catalog
+from crony_ops.catalog.problem import ProblemPart  # noqa: TC001 - read for the schema
 from crony_ops.catalog.unspread import HERD
 from crony_ops.cli.connection import connected
 from crony_ops.cli.operator import operator
@@ -26,9 +28,11 @@ from crony_ops.cli.plan_view import (
 )
 from crony_ops.cli.validate import InventoryOption, known_places, print_problems
 from crony_ops.errors import InvalidInput
+from crony_ops.model.cluster import SyncRecord  # noqa: TC001 - read for the schema
 from crony_ops.store.client import Etcd
 from crony_ops.store.keys import Keys
-from crony_ops.sync.plan import Plan, make_plan, plan_document, with_holders, with_outlook
+from crony_ops.sync.plan import Plan, make_plan, with_holders, with_outlook
+from crony_ops.sync.plan_document import Changes
 from crony_ops.sync.stored import Stored, read_holders, read_stored
 from crony_ops.sync.syncing import Synced, Wish, checked_plan
 from crony_ops.sync.syncing import sync as run_sync
@@ -40,7 +44,6 @@ if TYPE_CHECKING:
 
     from crony_ops.catalog import Catalog
     from crony_ops.catalog.inventory import Inventory
-    from crony_ops.model.cluster import SyncRecord
     from crony_ops.store.settings import EtcdSettings
     from crony_ops.sync.lock import SyncLock
 
@@ -58,6 +61,23 @@ PruneOption = Annotated[
 class Form(StrEnum):
     text = "text"
     markdown = "markdown"
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument(Changes):
+    """``against`` is the last sync, None in a store without one. ``warnings`` are of the jobs to
+    add or change."""
+
+    against: SyncRecord | None
+    warnings: list[ProblemPart]
+
+
+@dataclass(frozen=True, slots=True)
+class SyncDocument(Changes):
+    """What has changed, or would. ``sync`` is the record of this sync, None with --dry-run."""
+
+    dry_run: bool
+    sync: SyncRecord | None
 
 
 @connected
@@ -90,11 +110,11 @@ def plan(
         sys.stdout.write(plan_markdown(made, stored.last, now))
     else:
         show(
-            {
-                "against": _record_document(stored.last),
-                **plan_document(made),
-                "warnings": [warning.as_dict() for warning in warnings],
-            },
+            PlanDocument.of(
+                made,
+                against=stored.last,
+                warnings=[warning.for_machines() for warning in warnings],
+            ),
             output,
             lambda console: print_plan(console, made, stored.last, now),
         )
@@ -153,14 +173,14 @@ def sync(
         made, stored = asyncio.run(_dry_run(settings, wish))
         made = with_outlook(made, wish.now)
         show(
-            {"dry_run": True, "sync": None, **plan_document(made)},
+            SyncDocument.of(made, dry_run=True, sync=None),
             output,
             lambda console: print_plan(console, made, stored.last, wish.now),
         )
         return
     done = asyncio.run(_sync(settings, wish))
     show(
-        {"dry_run": False, "sync": _record_document(done.record), **plan_document(done.plan)},
+        SyncDocument.of(done.plan, dry_run=False, sync=done.record),
         output,
         lambda console: _print_synced(console, done, wish.now),
     )
@@ -197,10 +217,6 @@ def _print_synced(console: Console, done: Synced, now: float) -> None:
         f"sync {done.record.generation}, after {sync_words(done.before, now)}",
         soft_wrap=True,
     )
-
-
-def _record_document(record: SyncRecord | None) -> dict[str, Any] | None:
-    return record.model_dump(mode="json") if record else None
 
 
 def _load(

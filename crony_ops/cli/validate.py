@@ -6,7 +6,7 @@ import sys
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -64,6 +64,7 @@ def validate(
       $ crony-ops validate jobs --format github
     """
     from crony_ops.catalog import load_catalog
+    from crony_ops.cli.validate_document import validate_document
 
     folders = paths or [Path("jobs")]
     catalog = load_catalog(
@@ -77,7 +78,7 @@ def validate(
         for problem in _in_order(catalog):
             sys.stdout.write(problem.as_github() + "\n")
     else:
-        show(_document(catalog), output, lambda console: _tell(catalog, console))
+        show(validate_document(catalog), output, lambda console: _tell(catalog, console))
     if catalog.problems:
         raise typer.Exit(INVALID)
 
@@ -127,13 +128,3 @@ def _tell(catalog: Catalog, console: Console) -> None:
 
 def _count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-def _document(catalog: Catalog) -> dict[str, Any]:
-    return {
-        "valid": not catalog.problems,
-        "files": list(catalog.files),
-        "jobs": len(catalog.specs),
-        "problems": [problem.as_dict() for problem in catalog.problems],
-        "warnings": [problem.as_dict() for problem in catalog.warnings],
-    }

@@ -109,6 +109,9 @@ class QueuedRun(Record):
 
 
 class Attempt(Record):
+    """One try of a run. Times are in unix seconds. ``status`` is that of an HTTP answer, ``output``
+    the tail of what it printed."""
+
     number: int
     started_at: float
     ended_at: float

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crony_ops.store.entry import Snapshot as Snapshot
     from crony_ops.store.lease import LeaseKeeper as LeaseKeeper
     from crony_ops.store.lease import boottime as boottime
-    from crony_ops.store.members import MemberStatus as MemberStatus
+    from crony_ops.store.member_status import MemberStatus as MemberStatus
     from crony_ops.store.mirror import Mirror as Mirror
     from crony_ops.store.settings import EtcdSettings as EtcdSettings
     from crony_ops.store.txn import Compare as Compare

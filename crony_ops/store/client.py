@@ -24,6 +24,7 @@ from crony_ops.store.verdict import Verdict, verdict
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from crony_ops.store.member_status import MemberStatus
     from crony_ops.store.settings import EtcdSettings
     from crony_ops.store.txn import Txn, TxnResult
 
@@ -206,7 +207,7 @@ class Etcd:
         except Compacted:
             return
 
-    async def members(self) -> list[members.MemberStatus]:
+    async def members(self) -> list[MemberStatus]:
         """How each member does; takes at most ``request_timeout`` seconds, whoever is silent."""
         return await members.survey(self._endpoints, self._login, self.settings.request_timeout)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -14,30 +13,13 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from crony_ops.errors import StoreError
 from crony_ops.store.endpoints import Connection, Endpoints, NotConnected
+from crony_ops.store.member_status import MemberStatus
 
 if TYPE_CHECKING:
     from crony_ops.store.login import Login
 
 # StatusResponse.errors and .dbSizeQuota, younger than the message definitions at hand.
 _ERRORS_FIELD, _QUOTA_FIELD = 8, 12
-
-
-@dataclass(frozen=True, slots=True)
-class MemberStatus:
-    """One member. Sizes are bytes; ``quota`` is None where etcd does not tell (before 3.6).
-
-    ``error`` says why a member could not be asked; all but its name and endpoint is then unknown.
-    ``alarms`` are etcd's own, like NOSPACE, and the errors that the member reports of itself.
-    """
-
-    name: str
-    endpoint: str
-    version: str = ""
-    db_size: int = 0
-    is_leader: bool = False
-    quota: int | None = None
-    alarms: tuple[str, ...] = ()
-    error: str | None = None
 
 
 async def survey(endpoints: Endpoints, login: Login, timeout: float) -> list[MemberStatus]:

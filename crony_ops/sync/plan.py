@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from crony_ops.errors import BadSchedule
@@ -180,35 +180,3 @@ def with_holders(plan: Plan, holders: Mapping[str, tuple[str, ...]]) -> Plan:
     """The same plan, each removal with the names of the nodes that hold the job."""
     removed = tuple(replace(c, holders=holders.get(c.job_id, ())) for c in plan.removed)
     return replace(plan, removed=removed)
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """The plan as JSON data; moments are ISO 8601 with the offset of the job's zone."""
-    return {
-        "added": [_job_document(change) for change in plan.added],
-        "changed": [
-            _job_document(change)
-            | {
-                "unreadable": change.unreadable,
-                "fields": [{"field": f.field, "old": f.old, "new": f.new} for f in change.fields],
-            }
-            for change in plan.changed
-        ],
-        "removed": [
-            _job_document(change) | {"nodes": list(change.holders)} for change in plan.removed
-        ],
-        "unchanged": plan.unchanged,
-        "kept": list(plan.kept),
-        "digest": plan.digest,
-    }
-
-
-def _job_document(change: JobChange) -> dict[str, Any]:
-    document: dict[str, Any] = {"job": change.job_id}
-    if change.spec:
-        document |= {"file": change.spec.source.file, "line": change.spec.source.line}
-    if change.outlook:
-        document["interval"] = change.outlook.interval
-        if change.action is not Action.remove:
-            document["next"] = [moment.isoformat() for moment in change.outlook.moments]
-    return document

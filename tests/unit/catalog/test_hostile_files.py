@@ -34,7 +34,7 @@ def read(content: bytes) -> JobFile:
         assert problem.render().isprintable()
         assert all(line.isprintable() for line in problem.render(caret=True).split("\n"))
         problem.as_github()
-        problem.as_dict()
+        problem.for_machines()
     return found
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crony_ops.cli.heat_map import heat_map
-from crony_ops.cli.herd import herd_document
+from crony_ops.cli.herd import herd_part
 from crony_ops.cli.lookup import UnknownName
 from crony_ops.cli.next import choose, next_of
 from crony_ops.cli.upcoming import upcoming
@@ -124,6 +124,6 @@ def test_herds_are_those_of_the_firings(jobs: dict[str, Job]) -> None:
 
 def test_a_document_names_no_more_jobs_than_anybody_reads() -> None:
     herd = Herd(NOON, tuple(f"j{number:04}" for number in range(5000)))
-    document = herd_document(herd)
-    assert (document["count"], len(document["jobs"])) == (5000, 100)
-    assert document["utc"] == datetime.fromtimestamp(NOON, UTC).isoformat()
+    document = herd_part(herd)
+    assert (document.count, len(document.jobs)) == (5000, 100)
+    assert document.utc == datetime.fromtimestamp(NOON, UTC).isoformat()

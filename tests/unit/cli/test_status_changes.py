@@ -15,7 +15,7 @@ from crony_ops.cli.status_document import StatusDocument, status_document
 from crony_ops.cli.status_text import status_grid
 from crony_ops.cli.status_watch import Frame, sheet
 from crony_ops.model.node import Cordon
-from crony_ops.store.members import MemberStatus
+from crony_ops.store.member_status import MemberStatus
 from tests.unit.cli.views import KEYS, NOW, example_view
 
 UP = MemberStatus("etcd-1", "127.0.0.1:1", db_size=1 << 20, is_leader=True)

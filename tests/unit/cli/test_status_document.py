@@ -11,7 +11,7 @@ import pytest
 from crony_ops.cli.status_document import StatusDocument, status_document
 from crony_ops.model.cluster import Failover
 from crony_ops.model.node import Roster
-from crony_ops.store.members import MemberStatus
+from crony_ops.store.member_status import MemberStatus
 from tests.integration.cli.example_fleet import LOST_LIFE, example_fleet, node
 from tests.unit.cli.views import KEYS, NOW, example_view, view_of_records, view_of_values
 

@@ -14,10 +14,10 @@ from crony_ops.sync.plan import (
     Plan,
     digest_of,
     make_plan,
-    plan_document,
     with_holders,
     with_outlook,
 )
+from crony_ops.sync.plan_document import AddedJob, Changes, RemovedJob
 from crony_ops.sync.stored import StoredSpec
 from tests.unit.sync.jobs import spec, stored
 
@@ -104,7 +104,7 @@ def test_a_stored_value_that_is_no_spec_is_replaced(value: bytes) -> None:
 def test_a_stored_value_that_is_no_spec_is_removed_too() -> None:
     plan = with_outlook(make_plan({}, {"j": StoredSpec.of(b"?", 9)}), NOW)
     assert ids(plan) == ([], [], ["j"])
-    assert plan_document(plan)["removed"] == [{"job": "j", "nodes": []}]
+    assert Changes.of(plan).removed == [RemovedJob("j", None, None, None, ())]
 
 
 def test_without_pruning_jobs_in_no_file_are_kept() -> None:
@@ -115,18 +115,19 @@ def test_without_pruning_jobs_in_no_file_are_kept() -> None:
 
 def test_next_ticks_are_told_in_the_zone_of_the_job() -> None:
     plan = make_plan({"j": spec(timezone="Asia/Shanghai")}, {})
-    [document] = plan_document(with_outlook(plan, NOW))["added"]
-    assert document == {
-        "job": "j",
-        "file": "jobs/a.yaml",
-        "line": 1,
-        "interval": "24 h apart",
-        "next": [
-            "2026-11-23T02:30:00+08:00",
-            "2026-11-24T02:30:00+08:00",
-            "2026-11-25T02:30:00+08:00",
-        ],
-    }
+    assert Changes.of(with_outlook(plan, NOW)).added == [
+        AddedJob(
+            job="j",
+            file="jobs/a.yaml",
+            line=1,
+            interval="24 h apart",
+            next=[
+                "2026-11-23T02:30:00+08:00",
+                "2026-11-24T02:30:00+08:00",
+                "2026-11-25T02:30:00+08:00",
+            ],
+        )
+    ]
 
 
 def test_a_removal_tells_which_nodes_hold_the_job() -> None:
