@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from crony_ops.model.run import RunRecord, RunState
 from crony_ops.node.orphans import end_orphans
-from crony_ops.node.proc_table import MARK
+from crony_ops.node.proc_table import MARK, read_table
+from tests.faults.scene import scene
 
 Children = list[subprocess.Popen[bytes]]
 
@@ -46,3 +50,37 @@ async def test_all_of_it_is_killed_and_nothing_else(tmp_path: Path, children: Ch
 
 async def test_where_nothing_is_lost_nobody_is_looked_for() -> None:
     await end_orphans(set())
+
+
+def is_the_shell(pid: int) -> bool:
+    return os.getsid(pid) == pid and b"bash" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+async def test_a_run_whose_shell_died_with_its_agent_is_lost_and_leaves_nothing(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, nodes=1) as it:
+        brood = "setsid sleep 300 &\nsleep 300 &\nwait\n"
+        await it.sync({"job": {"schedule": "*/5 * * * * *", "shell": brood}})
+
+        def living() -> list[int]:
+            runs = it.cluster.folder.state("node-1") / "runs" / "job"
+            marked = read_table().marked
+            return [pid for log in runs.glob("*.log") for pid in marked.get(str(log).encode(), ())]
+
+        await it.until(lambda: len(living()) >= 3, "it runs, with its children")
+        agent = it.cluster.node("node-1")
+        agent.kill()
+        for pid in living():
+            if is_the_shell(pid):
+                os.kill(pid, signal.SIGKILL)
+        left = set(living())
+        assert left
+        agent.start()
+
+        def told() -> bool:
+            states = [r.state for r in it.evidence.records if isinstance(r, RunRecord)]
+            return RunState.lost in states
+
+        await it.until(told, "it is lost")
+        assert not left & set(living())
