@@ -53,6 +53,12 @@ class ActiveRun:
     order: StopOrder = field(default_factory=StopOrder)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
+    def is_under_way(self, now: float) -> bool:
+        """A run that was claimed ahead is in nobody's way until its second has come. One that has
+        begun is, also when the clock has been put back before its second."""
+        begun = self.execution is not None
+        return not self.ended.is_set() and (begun or self.fires_at <= now)
+
     def stop(self, state: RunState, reason: str, first: signal.Signals = signal.SIGTERM) -> None:
         """Have it end as ``Execution.stop`` says, or not start at all. The first call wins."""
         self.order.give(state, reason, first)

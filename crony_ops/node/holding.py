@@ -89,12 +89,13 @@ class Holding:
 
     def take_cursor(self, entry: Entry | None, claimed: int, now: float) -> None:
         """``claimed`` is the newest tick that this node ever claimed: a cursor below it is an older
-        etcd's, and we don't claim twice.
+        etcd's, and we don't claim twice. One that is still to come was claimed by a wrong clock:
+        then the cursor alone tells, which somebody has put right.
 
         A missing one starts from now, by the leader or by our next claim: at revision 0 a claim
         compares that it is still missing. Raises ValueError for one that can't be read.
         """
-        claimed = min(claimed, int(now + 1))
+        claimed = claimed if claimed <= now + 1 else 0
         if entry is None:
             self.cursor, self.cursor_revision = max(int(now), claimed), 0
         else:

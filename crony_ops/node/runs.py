@@ -65,14 +65,9 @@ class Runs:
         self._changed = asyncio.Event()
 
     def under_way(self, job_id: str) -> list[ActiveRun]:
-        """Running, or due to start, and not yet over. A run that was claimed ahead is in nobody's
-        way until its second has come."""
+        """Running, or due to start, and not yet over."""
         now = time.time()
-        return [
-            active
-            for active in self._active.get(job_id, ())
-            if not active.ended.is_set() and active.fires_at <= now
-        ]
+        return [active for active in self._active.get(job_id, ()) if active.is_under_way(now)]
 
     def has(self, run: OpenRun) -> bool:
         return any(a.run.run_id == run.run_id for a in self._active.get(run.job_id, ()))
