@@ -74,7 +74,7 @@ JOBS = st.dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=12)
 @given(JOBS, st.integers(AUTUMN, AUTUMN + DAY))
 def test_the_hours_add_up_to_the_firings(jobs: dict[str, Job], now: int) -> None:
     zone = ZoneInfo("Europe/Berlin")

@@ -157,7 +157,7 @@ def pictures(draw: st.DrawFn, nodes: int = 5, jobs: int = 16) -> Picture:
     return wants, homes, there, frozenset(busy), resting
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(pictures())
 def test_every_move_is_one_that_may_be_and_no_job_moves_twice(picture: Picture) -> None:
     wants, homes, there, busy, resting = picture
@@ -172,7 +172,7 @@ def test_every_move_is_one_that_may_be_and_no_job_moves_twice(picture: Picture) 
         assert list(homes[step.job_id]) == [step.source]
 
 
-@settings(max_examples=80)
+@settings(max_examples=30)
 @given(pictures())
 def test_the_spread_never_grows_and_is_at_rest_after_it(picture: Picture) -> None:
     wants, homes, there, busy, resting = picture
@@ -183,7 +183,7 @@ def test_the_spread_never_grows_and_is_at_rest_after_it(picture: Picture) -> Non
     assert balance(wants, after, there, NOBODY, resting) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(pictures(), st.randoms(use_true_random=False))
 def test_whoever_asks_gets_the_same_answer(picture: Picture, rnd: random.Random) -> None:
     wants, homes, there, busy, resting = picture
@@ -196,7 +196,7 @@ def test_whoever_asks_gets_the_same_answer(picture: Picture, rnd: random.Random)
     assert balance(shuffled, homes, turned, busy, resting) == answer
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(pictures(nodes=3, jobs=6))
 def test_no_spread_is_more_even_and_none_as_even_takes_fewer_moves(picture: Picture) -> None:
     wants, homes, there, busy, resting = picture
