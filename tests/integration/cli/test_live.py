@@ -16,6 +16,7 @@ import pytest
 
 from crony_ops.cli.live import SILENCE
 from tests.faults.scene import Scene, scene
+from tests.integration.cli.committed_schemas import faults
 from tests.integration.cli.conftest import CommandLine
 
 
@@ -37,6 +38,7 @@ async def test_a_node_tells_how_it_is_doing_while_one_looks_and_only_then(tmp_pa
         assert await store.get(keys.system_info(node)) is None
 
         document = json.loads((await crony_ops("nodes", "node-1", "--live", "-o", "json")).out)
+        assert faults("nodes", "LiveDocument", document) == []
         system: dict[str, Any] = document["system"]
         assert document["node"] == "node-1"
         assert system["memory_total"] > system["memory_available"] > 0

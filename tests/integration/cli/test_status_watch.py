@@ -17,6 +17,7 @@ from crony_ops.local.waiting import wait_until
 from crony_ops.model.node import Cordon
 from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys
+from tests.integration.cli.committed_schemas import faults
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -126,6 +127,28 @@ async def test_machines_get_a_line_at_each_change(
             await process.wait()
     assert [node["state"] for node in first["nodes"]][:2] == ["up", "cordoned"]
     assert [node["state"] for node in second["nodes"]][:2] == ["cordoned", "cordoned"]
+    assert faults("status", "StatusDocument", second) == []
+
+
+async def test_machines_get_a_line_with_what_ails_an_etcd_that_is_not_there(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "crony_ops.cli.main", "status", "--watch", "-o", "json"),
+        *("--endpoints", "127.0.0.1:1"),
+        cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            line = json.loads(await process.stdout.readline())
+            process.send_signal(signal.SIGINT)
+            assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    assert "can't be reached" in line["error"]
+    assert faults("status", "NoStatus", line) == []
 
 
 @pytest.mark.parametrize(
