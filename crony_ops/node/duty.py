@@ -128,7 +128,7 @@ class Duty:
             me = self._claimant()
             paused = self._mirror.get(holding.pause_key) is not None
             if holding.bound and self._offline.on:
-                if paused or not await self._offline.advance(holding):
+                if paused or holding.leaving or not await self._offline.advance(holding):
                     return
                 continue
             if me is None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crony_ops.cli import pause
 from crony_ops.model.node import Pause
+from crony_ops.model.spec import Assignment
 from tests.faults.scene import scene
 from tests.faults.test_agent_deaths import jobs_of_every_kind, running
 
@@ -65,3 +66,32 @@ async def test_a_paused_pinned_job_stays_paused_when_its_agent_restarts_without_
             "etcd is back",
         )
         assert not [s for s in it.starts() if s.job == "paused" and s.at > paused + 1.5]
+
+
+async def test_a_pinned_job_that_is_to_leave_its_node_is_not_run_there_through_an_outage(
+    tmp_path: Path,
+) -> None:
+    async with scene(tmp_path, nodes=2) as it:
+        here = {"run_on": {"node": "node-1"}}
+        goes_on = it.noted("* * * * * *", **here)
+        leaves = it.noted("* * * * * *", seconds=60, concurrency="allow")
+        await it.sync({"goes-on": goes_on, "leaves": {**leaves, **here}})
+        await it.until(lambda: {s.job for s in it.starts()} == {"goes-on", "leaves"}, "both run")
+        await it.sync({"goes-on": goes_on, "leaves": {**leaves, "run_on": {"node": "node-2"}}})
+        key = it.cluster.keys.job(it.cluster.uuid("node-1"), "leaves")
+
+        async def is_told() -> bool:
+            entry = await it.cluster.store.get(key)
+            return entry is not None and Assignment.from_json(entry.value).leaving
+
+        await it.until(is_told, "the job is to leave when its runs have ended")
+        told = time.time()
+        await it.until(lambda: time.time() > told + 1.5, "what was claimed ahead is over")
+        it.cluster.etcd.kill()
+        killed = time.time()
+
+        def has_gone_on() -> int:
+            return sum(s.job == "goes-on" and s.tick > killed + 3 for s in it.starts())
+
+        await it.until(lambda: has_gone_on() >= 4, "the other pinned job goes on without etcd")
+        assert not [s for s in it.starts() if s.job == "leaves" and s.at > told + 1.5]
