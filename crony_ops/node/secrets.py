@@ -8,6 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from crony_ops.model.reference import Reference, parse_references
+from crony_ops.node.probe import Probe
 from crony_ops.node.redaction import Redaction
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Secrets:
             return cls({})
         try:
             async with asyncio.timeout(PATIENCE):
-                return cls(await asyncio.to_thread(_look_up, found))
+                return cls({reference: await _look_up(reference) for reference in found})
         except TimeoutError:
             names = ", ".join(sorted(map(str, found)))
             raise NoSecret(f"{names}: not read within {PATIENCE:g} s") from None
@@ -60,11 +61,25 @@ class Secrets:
         return {name: self.put_in(text) for name, text in texts.items()}
 
 
-def _look_up(references: Iterable[Reference]) -> dict[Reference, str]:
-    return {
-        reference: _file(reference) if reference.kind == "file" else _variable(reference)
-        for reference in references
-    }
+_reading: dict[Reference, Probe[str]] = {}
+"""The files that are being read, each once: one on a dead disk must not keep a thread for each run
+that asks for it, least of all one that others wait for."""
+
+
+async def _look_up(reference: Reference) -> str:
+    if reference.kind != "file":
+        return _variable(reference)
+
+    def read() -> str:
+        try:
+            return _file(reference)
+        finally:
+            _reading.pop(reference, None)  # who asks from now on gets what stands there then
+
+    value = await _reading.setdefault(reference, Probe(PATIENCE)).ask(read)
+    if value is None:
+        raise TimeoutError
+    return value
 
 
 def _variable(reference: Reference) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from crony_ops.errors import StoreError
 from crony_ops.node.machine import RunProcess, disks, measure
+from crony_ops.node.probe import Probe
 
 if TYPE_CHECKING:
     from crony_ops.model.system import Disk, SystemInfo
@@ -25,53 +25,6 @@ FIRST_LOOK = 0.5
 PATIENCE = 1.0
 
 T = TypeVar("T")
-
-
-class Probe(Generic[T]):
-    """Asks a function that may hang for ever, in a thread that keeps nobody from ending.
-
-    While one call hangs no other is made, so that a dead mount costs one thread and no more.
-    """
-
-    def __init__(self, patience: float) -> None:
-        self._patience = patience
-        self._answer: asyncio.Future[T] | None = None
-
-    async def ask(self, work: Callable[[], T]) -> T | None:
-        """None when there was no answer in time. Raises what ``work`` raised."""
-        if self._answer is None:
-            self._answer = self._begin(work)
-        try:
-            async with asyncio.timeout(self._patience):
-                answer = await asyncio.shield(self._answer)
-        except TimeoutError:
-            return None
-        finally:
-            if self._answer.done():
-                self._answer = None
-        return answer
-
-    def _begin(self, work: Callable[[], T]) -> asyncio.Future[T]:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[T] = loop.create_future()
-
-        def tell(take: Callable[[], None]) -> None:
-            try:
-                loop.call_soon_threadsafe(take)
-            except RuntimeError:
-                log.debug("nobody waits any more for what this machine is doing")
-
-        def run() -> None:
-            try:
-                found = work()
-            except Exception as error:  # noqa: BLE001 - raised where it was asked for
-                failure = error
-                tell(lambda: answer.set_exception(failure))
-            else:
-                tell(lambda: answer.set_result(found))
-
-        threading.Thread(target=run, name="probe", daemon=True).start()
-        return answer
 
 
 class SystemKey:

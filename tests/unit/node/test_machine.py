@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from crony_ops.node.machine import Kin, trees
-from crony_ops.node.system_info import Probe
+from crony_ops.node.probe import Probe
 
 INIT, RUN = 1, 10
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,31 @@ async def test_a_variable_that_is_missing_or_empty(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("CRONY_TEST_TOKEN", "")
     with pytest.raises(NoSecret, match="is empty"):
         await put_in("${env:CRONY_TEST_TOKEN}")
+
+
+async def test_a_disk_that_does_not_answer_holds_up_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, opened = threading.Event(), os.open
+    dead = str(tmp_path / "dead")
+
+    def hang(path: str, *how: int) -> int:
+        if path == dead:
+            answers.wait()
+        return opened(path, *how)
+
+    async def fail() -> None:
+        with pytest.raises(NoSecret, match=r"not read within 0\.05 s"):
+            await put_in(f"${{file:{dead}}}")
+
+    (tmp_path / "token").write_text("hunter2")
+    monkeypatch.setattr(os, "open", hang)
+    monkeypatch.setattr("crony_ops.node.secrets.PATIENCE", 0.05)
+    before = threading.active_count()
+    try:
+        await asyncio.gather(*(fail() for _ in range(50)))
+        assert threading.active_count() == before + 1
+        assert await asyncio.wait_for(asyncio.to_thread(int, "7"), 5) == 7
+        assert await put_in(f"${{file:{tmp_path}/token}}") == "hunter2"
+    finally:
+        answers.set()
