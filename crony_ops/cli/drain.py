@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.allocation import why_it_stays
-from crony_ops.cli.cluster_view import ClusterView, look, read_cluster
+from crony_ops.cli.cluster_view import ClusterView, OpenKey, look, read_cluster
 from crony_ops.cli.completion import node_names
 from crony_ops.cli.confirm import confirmed
 from crony_ops.cli.connection import connected
@@ -164,7 +164,7 @@ async def _wait(
 
     keys = Keys(settings.prefix)
     began = time.monotonic()
-    told: set[str] = set()
+    told: set[OpenKey] = set()
     async with Etcd(settings) as etcd:
 
         async def left() -> Collection[str] | None:
@@ -176,9 +176,9 @@ async def _wait(
                 runs = [
                     run
                     for run in view.opens
-                    if run.node == uuid and run.job_id in held and run.run_id not in told
+                    if run.node == uuid and run.job_id in held and run not in told
                 ]
-                told.update(run.run_id for run in runs)
+                told.update(runs)
                 if runs:
                     order = Kill(who=operator(), at=time.time(), why=f"{name} is drained")
                     await end_runs(settings, view, runs, order, wait=False)
