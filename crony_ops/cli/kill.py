@@ -33,7 +33,7 @@ KILL_TTL = 60
 
 
 class NoSuchRun(InvalidInput):
-    message = "{job} has no such open run{there}"
+    message = "{job} has no {what}"
 
 
 class WhichRun(InvalidInput):
@@ -129,8 +129,8 @@ def choose(
     ]
     missing = set(run_ids) - {run.run_id for run in chosen}
     if missing or not chosen:
-        named = f", but {_named(view, there)}" if there else ": it has none at all"
-        raise NoSuchRun(job=job_id, there=named)
+        what = f"such open run, but {_named(view, there)}" if there else "open run"
+        raise NoSuchRun(job=job_id, what=what)
     if len(chosen) > 1 and not (run_ids or nodes):
         raise WhichRun(job=job_id, count=len(there), runs=_named(view, there))
     for run in chosen:

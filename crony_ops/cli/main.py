@@ -148,7 +148,8 @@ def run(args: Sequence[str]) -> int:
     except typer.Abort:
         return _fail("given up", 1)
     except typer.TyperException as usage:
-        return _fail(usage.format_message(), usage.exit_code)
+        # The choices of an option are checked by pydantic, which says so.
+        return _fail(usage.format_message().replace(": Value error, ", ": "), usage.exit_code)
     except Exception as error:  # noqa: BLE001 - the last line before the user
         return _explain(error)
     return result if isinstance(result, int) else 0

@@ -21,13 +21,16 @@ class NoSuchRun(InvalidInput):
 
 def chosen_run(runs: JobRuns, named: str | None) -> RunRecord | OpenRun:
     """``named`` is a part of one run's id, or ``-1`` for the newest, ``-2`` for the one before.
-    Not named: the newest.
+    Not named: the newest that is under way, for a later one that was skipped has nothing to show;
+    else the newest.
 
     Raises NoSuchRun, with the ids that there are.
     """
     ids: dict[str, RunRecord | OpenRun] = {run.run_id: run for run in reversed(runs.open)}
     ids |= {run.run_id: run for run in runs.ended}
     newest_first = sorted(ids, reverse=True)
+    if named is None and runs.open:
+        return max(runs.open, key=lambda run: run.run_id)
     wanted = "-1" if named is None else named
     if _BACKWARDS.fullmatch(wanted):
         meant = newest_first[-int(wanted) - 1 :][:1] if int(wanted) else []

@@ -23,6 +23,8 @@ def untold(view: ClusterView, story: JobStory, tick: int, now: float, lane: str)
     else empty."""
     cursor = story.cursors.get(lane)
     if cursor is None:
+        if missing := why_no_node(view, story.row.job, now):
+            return f"it did not run: {missing}"
         return "it does not run: the job has no cursor yet; the leader starts it from now"
     if tick <= cursor:
         return _settled(story, tick, lane)

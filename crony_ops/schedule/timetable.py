@@ -167,11 +167,14 @@ class CronSchedule(Schedule):
 
 
 def _in_words(seconds: int) -> str:
-    """Exact, in one unit where one will do: "90 s", "5 m", "24 h", "7 d", else "1 h 0 m 5 s"."""
+    """Exact, in one unit where one will do: "90 s", "5 m", "24 h", "7 d", else "1 h 0 m 5 s".
+
+    A month in which the clocks change is "31 d 1 h", not 745 hours."""
     if seconds % 86_400 == 0 and seconds > 86_400:
         return f"{seconds // 86_400} d"
     if seconds % 3600 == 0:
-        return f"{seconds // 3600} h"
+        days, hours = divmod(seconds // 3600, 24)
+        return f"{days} d {hours} h" if days > 2 else f"{seconds // 3600} h"
     if seconds % 60 == 0:
         return f"{seconds // 60} m"
     if seconds < 600:

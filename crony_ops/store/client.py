@@ -19,7 +19,7 @@ from crony_ops.store import members, watch, wire
 from crony_ops.store.endpoints import Connection, Endpoints, NotConnected, Stay
 from crony_ops.store.entry import Entry, Snapshot
 from crony_ops.store.login import Login, Metadata
-from crony_ops.store.verdict import Verdict, verdict
+from crony_ops.store.verdict import Verdict, in_words, verdict
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -288,7 +288,9 @@ class Etcd:
                 pause = min(2 * pause, _LONGEST_PAUSE)
         if in_doubt and repeat is Repeat.HARMLESS:
             raise OutcomeUnknown(reason=reason)
-        raise StoreUnavailable(endpoints=", ".join(self.settings.endpoints), reason=reason)
+        raise StoreUnavailable(
+            endpoints=", ".join(self.settings.endpoints), reason=in_words(reason)
+        )
 
 
 def _refusal(reason: str, code: str) -> Exception:

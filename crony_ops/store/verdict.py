@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 
 from grpc import StatusCode
 
@@ -56,3 +57,15 @@ def verdict(code: StatusCode, details: str) -> Verdict:
         # An answer too large for us is an answer: the request behind it was done.
         return Verdict.UNKNOWN if "received message larger" in words else Verdict.REFUSED
     return Verdict.UNKNOWN if code in _UNSURE else Verdict.REFUSED
+
+
+_AROUND = re.compile(
+    r"failed to connect to all addresses; last error: (?:[A-Z]+: )?(?:ipv\S+ )?"
+    r"(?:Failed to connect to remote host: )?"
+)
+
+
+def in_words(details: str) -> str:
+    """The cause alone: of which endpoint, its reader is told beside it."""
+    words = _AROUND.sub("", details)
+    return "connected, but no answer came" if "before receiving SETTINGS" in words else words

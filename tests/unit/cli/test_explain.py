@@ -153,6 +153,11 @@ PAUSED = {KEYS.pause("backup"): Pause(who="bob@ops", at=NOW - 600, why="new disk
             {"cursor": None}, "it does not run: the job has no cursor yet", id="no cursor"
         ),
         pytest.param(
+            {"cursor": None, "on": ""},
+            "it did not run: a node would do, but the watcher has not placed it yet",
+            id="no node, and so no cursor",
+        ),
+        pytest.param(
             {"cursor": TICK - 300, "now": TICK + 1.0},
             "web-1 is about to claim it; claimed now it would be made up",
             id="due now",

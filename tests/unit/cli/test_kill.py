@@ -47,7 +47,9 @@ def test_runs_are_chosen(
     ("job", "runs", "nodes", "error", "words"),
     [
         pytest.param("repot", (), (), UnknownName, "nearest: report", id="no such job"),
-        pytest.param("warm-cache", (), (), NoSuchRun, "none at all", id="nothing is open"),
+        pytest.param(
+            "warm-cache", (), (), NoSuchRun, "warm-cache has no open run", id="nothing is open"
+        ),
         pytest.param("report", (LATER,), (), NoSuchRun, f"but {REPORT} on web-1", id="not it"),
         pytest.param("report", (), ("u-web-2",), NoSuchRun, "on web-1", id="not there"),
         pytest.param("resting", (EARLIER,), ("u-web-2",), NoSuchRun, LATER, id="not it there"),

@@ -75,6 +75,16 @@ def test_a_mistyped_command_gets_the_nearest_one(capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().err == "crony-ops: No such command 'plam'. Did you mean 'plan'?\n"
 
 
+def test_a_choice_that_is_none_is_told_with_those_that_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main.run(["jobs", "--state", "broken"]) == 2
+    assert capsys.readouterr().err == (
+        "crony-ops: Invalid value for '--state': 'broken' is not one of "
+        "'ok', 'failing', 'paused', 'unassigned', 'running'.\n"
+    )
+
+
 def test_a_group_of_commands_is_one_entry(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from crony_ops.cli.job_runs import JobRuns
 from crony_ops.cli.run_choice import NoSuchRun, chosen_run
+from crony_ops.model.run import RunState
 from tests.unit.cli.runs import a_gap, a_run, under_way
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def test_a_run_is_named_by_its_place_from_the_newest_or_by_a_part_of_its_id(
     named: str | None, tick: int
 ) -> None:
     assert chosen_run(SOME, named).tick == tick
+
+
+def test_a_run_that_was_skipped_stands_behind_the_one_under_way_that_was_in_its_way() -> None:
+    skipped = a_run(TICK + 180, state=RunState.skipped, took=None)
+    some = runs(skipped, a_run(TICK), open_at=TICK + 120)
+    assert chosen_run(some, None).tick == TICK + 120
+    assert chosen_run(some, "-1") is skipped
+    assert chosen_run(runs(skipped, a_run(TICK)), None) is skipped
 
 
 def test_a_whole_id_goes_before_one_that_contains_it() -> None:

@@ -224,6 +224,9 @@ def test_jobs_of_one_expression_share_what_they_know() -> None:
         ("30 2 * * *", "24 h apart"),
         ("0 9 * * mon-fri", "24 h to 3 d apart"),
         ("@weekly", "7 d apart"),
+        ("@every 25h", "25 h apart"),
+        ("@every 745h", "31 d 1 h apart"),
+        ("0 2 1 * *", "28 d to 31 d apart"),
     ],
 )
 def test_the_interval_in_words(expression: str, words: str) -> None:

@@ -7,7 +7,7 @@ from grpc import StatusCode
 from pydantic import ValidationError
 
 from crony_ops.store import EtcdSettings
-from crony_ops.store.verdict import Verdict, verdict
+from crony_ops.store.verdict import Verdict, in_words, verdict
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,29 @@ def test_only_what_was_never_taken_up_may_be_sent_again(
     code: StatusCode, details: str, expected: Verdict
 ) -> None:
     assert verdict(code, details) is expected
+
+
+_ALL = "failed to connect to all addresses; last error: UNKNOWN: "
+
+
+@pytest.mark.parametrize(
+    ("details", "words"),
+    [
+        (
+            _ALL + "ipv4:10.0.0.1:2379: Failed to connect to remote host: Connection refused",
+            "Connection refused",
+        ),
+        (_ALL + "ipv6:%5B::1%5D:2379: Socket closed", "Socket closed"),
+        (
+            _ALL + "ipv4:10.0.0.1:2379: connection attempt timed out before receiving SETTINGS "
+            "frame",
+            "connected, but no answer came",
+        ),
+        ("Deadline Exceeded", "Deadline Exceeded"),
+        ("etcdserver: no leader", "etcdserver: no leader"),
+    ],
+)
+def test_what_an_endpoint_said_is_told_without_the_words_around_it(
+    details: str, words: str
+) -> None:
+    assert in_words(details) == words
