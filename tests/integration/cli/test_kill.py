@@ -33,10 +33,7 @@ async def test_a_run_is_killed_from_the_command_line(tmp_path: Path) -> None:
         ended = await crony_ops("kill", "one", "--why", "wrong host", "--yes")
         assert "killed on node-1 after" in ended.out
         assert "wrong host" in ended.out
-        assert (
-            "has no open run"
-            in (await crony_ops("kill", "one", "--yes", status=2)).err
-        )
+        assert "has no open run" in (await crony_ops("kill", "one", "--yes", status=2)).err
 
 
 @pytest.mark.usefixtures("fleet")
