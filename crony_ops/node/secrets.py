@@ -8,7 +8,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from crony_ops.model.reference import Reference, parse_references
-from crony_ops.node.probe import Probe
+from crony_ops.node.probe import ask_apart
 from crony_ops.node.redaction import Redaction
 
 if TYPE_CHECKING:
@@ -61,25 +61,10 @@ class Secrets:
         return {name: self.put_in(text) for name, text in texts.items()}
 
 
-_reading: dict[Reference, Probe[str]] = {}
-"""The files that are being read, each once: one on a dead disk must not keep a thread for each run
-that asks for it, least of all one that others wait for."""
-
-
 async def _look_up(reference: Reference) -> str:
-    if reference.kind != "file":
-        return _variable(reference)
-
-    def read() -> str:
-        try:
-            return _file(reference)
-        finally:
-            _reading.pop(reference, None)  # who asks from now on gets what stands there then
-
-    value = await _reading.setdefault(reference, Probe(PATIENCE)).ask(read)
-    if value is None:
-        raise TimeoutError
-    return value
+    if reference.kind == "file":
+        return await ask_apart(reference, lambda: _file(reference))
+    return _variable(reference)
 
 
 def _variable(reference: Reference) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import os
 import ssl
 from typing import TYPE_CHECKING
+
+from crony_ops.node.probe import ask_apart
 
 if TYPE_CHECKING:
     from crony_ops.model.job import HttpAction
@@ -26,7 +27,8 @@ async def context_of(action: HttpAction) -> ssl.SSLContext | bool:
     """
     if action.ca_file is None and action.client_cert is None:
         return True
-    return await asyncio.to_thread(_read, action.ca_file, action.client_cert, action.client_key)
+    files = action.ca_file, action.client_cert, action.client_key
+    return await ask_apart(files, lambda: _read(*files))
 
 
 def in_plain_words(error: ssl.SSLError) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 
 import pytest
 
 from crony_ops.node.machine import Kin, trees
-from crony_ops.node.probe import Probe
+from crony_ops.node.probe import Probe, ask_apart
 
 INIT, RUN = 1, 10
 
@@ -55,3 +56,20 @@ async def test_what_a_call_raises_is_raised_where_it_was_asked_for() -> None:
 
     with pytest.raises(OSError, match="no such device"):
         await Probe[int](5).ask(fail)
+
+
+async def test_a_question_that_hangs_costs_one_thread_however_often_it_is_asked() -> None:
+    go, calls, before = threading.Event(), itertools.count(1), threading.active_count()
+
+    def hang() -> int:
+        go.wait()
+        return next(calls)
+
+    asked = [asyncio.create_task(ask_apart("same", hang)) for _ in range(50)]
+    assert await ask_apart("another", lambda: 7) == 7
+    asked[0].cancel()
+    await asyncio.wait(asked[:1])
+    assert threading.active_count() <= before + 2
+    go.set()
+    assert await asyncio.gather(*asked[1:]) == [1] * 49
+    assert await ask_apart("same", hang) == 2
