@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -17,7 +17,7 @@ from crony_ops.cli.job_rows import ENDED_WELL
 from crony_ops.cli.job_runs import JobRuns, look_at_runs
 from crony_ops.cli.output import Output, OutputOption, brief, print_table, say, show
 from crony_ops.cli.run_statistics import RunStatistics, duration, run_statistics, sparkline
-from crony_ops.model.run import GapRecord, OpenRun, RunRecord
+from crony_ops.model.run import GapRecord, OpenRun, RunRecord, RunState
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class HistoryRow:
     seconds, ``late`` and ``took`` in seconds; ``took`` is None for what was never started."""
 
     run_id: str
-    state: str
+    state: RunState | Literal["missed"]
     tick: int
     at: float
     node: str
@@ -96,7 +96,7 @@ def history_rows(
 def _under_way(run: OpenRun, names: dict[str, str], now: float) -> HistoryRow:
     return HistoryRow(
         run_id=run.run_id,
-        state="running",
+        state=RunState.running,
         tick=run.tick,
         at=run.claimed_at,
         node=names.get(run.node, run.node),
@@ -126,7 +126,7 @@ def _row(record: RunRecord | GapRecord) -> HistoryRow:
         )
     return HistoryRow(
         run_id=record.run_id,
-        state=record.state.value,
+        state=record.state,
         tick=record.tick,
         at=record.ended_at,
         node=record.node_name or record.node,
@@ -168,7 +168,7 @@ def _print(
 
 
 def _style(state: str) -> str:
-    if state == "running":
+    if state == RunState.running:
         return ""
     return "green" if state in ENDED_WELL else "red"
 

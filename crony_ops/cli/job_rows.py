@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from crony_ops.cli.job_standing import State, standings
 from crony_ops.cli.upcoming import Firing, upcoming
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from crony_ops.cli.cluster_view import ClusterView
     from crony_ops.model.spec import Spec
 
-ENDED_WELL = (RunState.succeeded.value, RunState.skipped.value)
+ENDED_WELL = (RunState.succeeded, RunState.skipped)
 
 
 @dataclass(frozen=True, slots=True)
 class LastRun:
-    """``state`` is that of a run, or ``missed``; ``at`` its end in unix seconds."""
+    """``at`` is its end in unix seconds; ``missed`` are ticks that were not run."""
 
     run_id: str
-    state: str
+    state: RunState | Literal["missed"]
     at: float
     node: str
     reason: str
@@ -31,13 +31,12 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """``state`` is paused, unassigned, failing or ok. ``nodes`` are names. ``next`` is None for a
-    job that is paused or has no node."""
+    """``nodes`` are names. ``next`` is None for a job that is paused or has no node."""
 
     job: str
     schedule: str
     timezone: str
-    state: str
+    state: State
     reason: str
     nodes: tuple[str, ...]
     running: int
@@ -69,7 +68,7 @@ def job_rows(
             job=job_id,
             schedule=view.specs[job_id].job.schedule,
             timezone=view.specs[job_id].job.timezone,
-            state=found[job_id].state.value,
+            state=found[job_id].state,
             reason=found[job_id].reason,
             nodes=tuple(sorted(view.name_of(node) for node in found[job_id].nodes)),
             running=found[job_id].running,
@@ -90,7 +89,7 @@ def last_run(record: RunRecord | GapRecord) -> LastRun:
         name = record.node_name or record.node
         return LastRun(record.run_id, "missed", record.at, name, record.reason)
     name = record.node_name or record.node
-    return LastRun(record.run_id, record.state.value, record.ended_at, name, record.reason)
+    return LastRun(record.run_id, record.state, record.ended_at, name, record.reason)
 
 
 def next_of_one(job_id: str, spec: Spec, now: float) -> Firing:

@@ -49,8 +49,8 @@ _DAYLIGHT = {
 @dataclass(frozen=True, slots=True)
 class NextFiring:
     """``tick`` and ``at`` (the tick and its splay) are in unix seconds; ``when`` and ``utc`` are
-    ``at`` as ISO 8601, in the job's zone and in UTC. ``daylight``: "gap", "first" or "second"
-    where a change of the clocks moves or repeats the tick. ``nodes`` are names. ``note`` says why
+    ``at`` as ISO 8601, in the job's zone and in UTC. ``daylight`` is None unless a change of the
+    clocks moves or repeats the tick. ``nodes`` are names. ``note`` says why
     it will not fire after all."""
 
     job: str
@@ -59,7 +59,7 @@ class NextFiring:
     when: str
     utc: str
     timezone: str
-    daylight: str | None
+    daylight: Daylight | None
     nodes: tuple[str, ...]
     note: str
 
@@ -238,4 +238,4 @@ def _print(console: Console, firings: Sequence[NextFiring], now: float) -> None:
 
 
 def _words(firing: NextFiring) -> str:
-    return _DAYLIGHT[Daylight(firing.daylight)] if firing.daylight else ""
+    return _DAYLIGHT[firing.daylight] if firing.daylight else ""

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from crony_ops.model.cluster import Outcome
 
 if TYPE_CHECKING:
     from crony_ops.cli.cluster_view import ClusterView
     from crony_ops.model.cluster import Failover
+
+
+NodeState = Literal["up", "cordoned", "draining", "unreadable", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,13 @@ class FailoverCounts:
 
 @dataclass(frozen=True, slots=True)
 class NodePart:
-    """``state`` is up, cordoned, draining, unreadable or lost. ``seen_at`` is by the node's own
+    """``seen_at`` is by the node's own
     clock; for a lost node, by the leader's. ``clock_offset``: seconds that its clock is wrong,
     if that is too much. ``failover`` is that of the node's last loss, if it is lost."""
 
     name: str
     uuid: str
-    state: str
+    state: NodeState
     jobs: int
     running: int
     seen_at: float
@@ -78,6 +81,7 @@ def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
     roster = view.rosters.get(uuid)
     node = view.nodes.get(uuid) or (roster.node if roster else None)
     cordon = view.cordons.get(uuid)
+    state: NodeState
     if uuid not in view.alive:
         state = "lost"
     elif uuid not in view.nodes:

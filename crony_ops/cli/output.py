@@ -46,7 +46,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def json_data(document: object) -> Any:
-    """Of dataclasses and Records, with every field spelled out."""
+    """``document`` as JSON has it: dataclasses and Records with every field spelled out."""
     from pydantic_core import to_jsonable_python
 
     return to_jsonable_python(document)

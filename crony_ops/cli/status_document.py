@@ -10,6 +10,7 @@ from crony_ops.cli.job_standing import Standing, State, standings
 from crony_ops.cli.node_parts import FailoverCounts, NodePart, failover_counts, node_parts
 from crony_ops.cli.upcoming import Firing, upcoming
 from crony_ops.errors import BadSchedule
+from crony_ops.model.cluster import Severity  # noqa: TC001 - read for the schema
 from crony_ops.store.member_status import MemberStatus  # noqa: TC001 - read for the schema
 
 if TYPE_CHECKING:
@@ -82,12 +83,11 @@ class JobWithReason:
 
 @dataclass(frozen=True, slots=True)
 class AlertPart:
-    """``severity`` is info, warning or critical. ``job`` is an id and ``node`` a uuid, each empty
-    where it is of none."""
+    """``job`` is an id and ``node`` a uuid, each empty where it is of none."""
 
     id: str
     at: float
-    severity: str
+    severity: Severity
     title: str
     job: str
     node: str
@@ -149,7 +149,7 @@ def status_document(
             if failover.closed_at is None
         ),
         alerts=tuple(
-            AlertPart(a.id, a.at, a.severity.value, a.title, a.job, a.node)
+            AlertPart(a.id, a.at, a.severity, a.title, a.job, a.node)
             for a in alerts[:_ALERTS_SHOWN]
         ),
         alerts_last_hour=sum(alert.at > now - _RECENT for alert in alerts),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 import yaml
@@ -11,6 +12,8 @@ from rich.console import Console
 from rich.text import Text
 
 from crony_ops.cli.output import Output, brief, console, print_table, progress, show, span, table
+from crony_ops.cli.whole_log import LogPlace
+from tests.unit.cli.runs import under_way
 
 
 @pytest.mark.parametrize(
@@ -76,6 +79,16 @@ def test_machines_get_the_document_and_people_the_text(
         assert written.index("zeta") < written.index("alpha")
     show(document, Output.text, lambda to: to.print("hello"))
     assert capsys.readouterr().out == "hello\n"
+
+
+def test_records_in_a_document_are_spelled_out(capsys: pytest.CaptureFixture[str]) -> None:
+    """YAML knows neither enumerations nor tuples: it must get neither."""
+    place = LogPlace("node-1", "runs/a.log", Path("/state/runs/a.log"))
+    for output, read in ((Output.json, json.loads), (Output.yaml, yaml.safe_load)):
+        show({"run": under_way(1_795_372_200), "log": place}, output, lambda _: None)
+        written = read(capsys.readouterr().out)
+        assert written["log"]["path"] == "/state/runs/a.log"
+        assert (written["run"]["kind"], written["run"]["rerun"]) == ("tick", 0)
 
 
 def test_what_goes_into_a_pipe_is_not_folded(capsys: pytest.CaptureFixture[str]) -> None:
