@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import OpenRun, RunRecord, RunState, rerun_of
+from crony_ops.model.run import Attempt, OpenRun, RunRecord, RunState, rerun_of
 from crony_ops.node.reports import Report
 
 if TYPE_CHECKING:
     from crony_ops.node.execution import Outcome
     from crony_ops.node.metrics import NodeMetrics
     from crony_ops.node.reports import Reports
+
+
+MOST_OF_ATTEMPTS = 64 * 1024
+"""Bytes of JSON. A control character takes six: etcd would refuse a record with the tails of a
+hundred attempts, and the run would stay open."""
 
 
 class RunEnds:
@@ -41,7 +47,7 @@ class RunEnds:
             ended_at=outcome.ended_at,
             late=late[0],
             late_because=late[1],
-            attempts=outcome.attempts,
+            attempts=in_measure(outcome.attempts),
         )
         self._metrics.run_ended(outcome.state)
         rerun = None
@@ -66,3 +72,13 @@ class RunEnds:
         before = record.job_id in self._succeeded_last
         self._succeeded_last.add(record.job_id)
         return not before
+
+
+def in_measure(attempts: Sequence[Attempt]) -> tuple[Attempt, ...]:
+    """The newest with the tails of their output, as many as a record bears: the log has all."""
+    kept, size = [], 0
+    for attempt in reversed(attempts):
+        size += len(attempt.to_json())
+        fits = size <= MOST_OF_ATTEMPTS
+        kept.append(attempt if fits else attempt.model_copy(update={"output": ""}))
+    return tuple(reversed(kept))
