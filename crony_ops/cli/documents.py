@@ -9,7 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_NAMED_PARTS = ("$defs", "properties", "patternProperties")
 DOCUMENTS: dict[str, tuple[str, ...]] = {
     "validate": ("validate_document.ValidateDocument",),
     "plan": ("sync.PlanDocument",),
@@ -53,9 +52,13 @@ def _type(path: str) -> Any:
     return getattr(import_module(f"crony_ops.cli.{module}"), name)
 
 
+# Under these stand names that somebody chose, like `title`, and no keywords.
+_NAMED_PARTS = ("$defs", "properties", "patternProperties")
+
+
 def _close(part: Any, *, names: bool = False) -> None:
     """Say of each object that its fields are all there, and are all; leave out what says nothing of
-    a document. ``names``: the keys of ``part`` are no keywords of JSON Schema."""
+    a document. ``names``: the keys of ``part`` are names."""
     if isinstance(part, list):
         for item in part:
             _close(item)
