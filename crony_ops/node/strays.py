@@ -40,13 +40,16 @@ class Strays:
         self._launch = launch
         self._ours = ours
         self._search: asyncio.Task[None] | None = None
+        self._doubts = 0
 
     def expect(self) -> None:
+        self._doubts += 1
         if self._search is None or self._search.done():
             self._search = self._group.create_task(self._look())
 
     async def _look(self) -> None:
         while True:
+            doubts = self._doubts
             await asyncio.sleep(SETTLED_AFTER)
             ours = self._ours()  # before the look: what ends meanwhile is known by then
             try:
@@ -62,5 +65,5 @@ class Strays:
                     strays.append(run)
             for run in strays:
                 self._launch(run)
-            if not strays:
+            if not strays and doubts == self._doubts:  # one that came meanwhile may settle later
                 return

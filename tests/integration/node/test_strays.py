@@ -49,3 +49,26 @@ async def test_only_what_nobody_knows_of_and_was_claimed_before_the_doubt_is_lau
             search.expect()
             search.expect()
     assert launched == [stray]
+
+
+async def test_each_doubt_is_given_its_time_to_settle(
+    store_settings: EtcdSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strays, "SETTLED_AFTER", 0.3)
+    keys = Keys(store_settings.prefix)
+    late = claimed("late", 60)
+    looked, launched = asyncio.Event(), list[OpenRun]()
+
+    def ours() -> set[tuple[str, str]]:
+        looked.set()
+        return {(run.job_id, run.run_id) for run in launched}
+
+    async with Etcd(store_settings) as etcd, asyncio.TaskGroup() as group:
+        search = Strays(etcd, keys.open_on("n"), group, launched.append, ours)
+        search.expect()
+        await asyncio.sleep(0)  # the search for the first has begun
+        search.expect()
+        await looked.wait()
+        await etcd.range(keys.open_on("n"))  # behind the look at the first
+        await etcd.put(keys.open("n", late.job_id, late.run_id), late.to_json())
+    assert launched == [late]
