@@ -143,7 +143,9 @@ def _of_job(view: ClusterView, story: JobStory, now: float) -> list[Finding]:
     """How the job stands now, whatever tick was asked for."""
     job = story.spec.job
     zone = ZoneInfo(job.timezone)
-    found = [Finding("state", " ".join(filter(None, (story.row.state, story.row.reason))))]
+    # "paused by whom", but "failing: for which reason".
+    link = " " if story.pause is not None else ": "
+    found = [Finding("state", link.join(filter(None, (story.row.state, story.row.reason))))]
     if view.leader is None:
         found.append(Finding("watcher", "none leads: no job is given to a node or moved"))
     for holder in sorted(story.holders, key=lambda holder: holder.node):

@@ -202,4 +202,4 @@ async def _all_known(etcd: Etcd, keys: Keys, jobs: Sequence[str]) -> None:
 def _until_in_words(order: Pause) -> str:
     if order.until is None:
         return ""
-    return f" until {datetime.fromtimestamp(order.until).astimezone():%Y-%m-%d %H:%M %Z}"
+    return f" until {datetime.fromtimestamp(order.until).astimezone():%Y-%m-%d %H:%M:%S %Z}"

@@ -131,8 +131,12 @@ async def _tell_changes(cluster: LocalCluster, screen: Console) -> None:
 
 
 def _in_a_line(document: StatusDocument) -> str:
-    jobs, nodes = document.jobs, ", ".join(f"{n.name} {n.state}" for n in document.nodes)
-    parts = [f"{document.watcher.leader or 'nobody'} leads", nodes, f"{jobs.ok} of {jobs.total} ok"]
+    count, nodes = document.jobs, ", ".join(f"{n.name} {n.state}" for n in document.nodes)
+    leads = f"{document.watcher.leader or 'nobody'} leads"
+    parts = [leads, nodes, f"{count.ok} of {count.total} ok"]
     parts += [f"{f.job} fails: {f.reason}" for f in document.failing]
-    parts += [f"{u.job} has no node: {u.reason}" for u in document.unassigned]
+    stranded: dict[str, list[str]] = {}
+    for each in document.unassigned:
+        stranded.setdefault(each.reason, []).append(each.job)
+    parts += [f"no node for {', '.join(jobs)}: {reason}" for reason, jobs in stranded.items()]
     return " · ".join(parts)

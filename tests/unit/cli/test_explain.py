@@ -324,3 +324,10 @@ def test_a_change_of_the_clocks_is_told(moment: str, words: str) -> None:
 )  # fmt: skip
 def test_a_wall_time_that_comes_once_needs_no_word(moment: str) -> None:
     assert clock_change(BERLIN, int(read_moment(moment, NOW, BERLIN))) == ""
+
+
+def test_the_state_of_a_job_is_told_with_its_reason() -> None:
+    assert about(explained(), "state") == ["ok"]
+    assert about(explained(also=PAUSED), "state") == ["paused by bob@ops, 10 m ago: new disk"]
+    [stranded] = about(explained(on=""), "state")
+    assert stranded.startswith("unassigned: a node would do")
