@@ -41,8 +41,8 @@ class FailoverCounts:
 
 @dataclass(frozen=True, slots=True)
 class NodePart:
-    """``seen_at`` is by the node's own
-    clock; for a lost node, by the leader's. ``clock_offset``: seconds that its clock is wrong,
+    """``seen_at`` is by the node's own clock; of a lost node, when the leader
+    found it lost. ``clock_offset``: seconds that its clock is wrong,
     if that is too much. ``failover`` is that of the node's last loss, if it is lost."""
 
     name: str
@@ -101,7 +101,8 @@ def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
         running=running,
         seen_at=view.nodes[uuid].renewed_at
         if uuid in view.nodes
-        else (roster.seen_at if roster else 0.0),
+        # The roster is written when something changes, not as long as the node is seen.
+        else ((roster.lost_at or roster.seen_at) if roster else 0.0),
         version=node.version if node else "",
         ip=node.ip if node else "",
         groups=node.groups if node else (),

@@ -149,3 +149,9 @@ def test_recent_alerts_are_counted() -> None:
     found = document()
     assert found.alerts_last_hour == 1
     assert [alert.title for alert in found.alerts] == ["node db-1 is lost"]
+
+
+def test_a_lost_node_was_seen_until_it_was_lost() -> None:
+    """And not until its entry of the roster last changed, which may be long ago."""
+    lost = node_called(document(), "db-1")
+    assert lost.seen_at == lost.lost_at == NOW - 230
