@@ -17,9 +17,9 @@ from bench.etcd_server import scratch
 from bench.side_by_side import Row, side_by_side, times
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
-from crony_ops.node.execution import Execution
-from crony_ops.node.run_folder import RunContext, RunFolder
-from crony_ops.node.shell import command_line
+from crony_ops.node.execution.attempts import Execution
+from crony_ops.node.execution.run_folder import RunContext, RunFolder
+from crony_ops.node.execution.shell import command_line
 
 if TYPE_CHECKING:
     import aiohttp

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer  # noqa: TC002 - read at runtime by typer itself
 
-from crony_ops.cli.connection import find_etcd
+from crony_ops.cli.terminal.connection import find_etcd
 from crony_ops.errors import CronyError
 from crony_ops.model.node import Roster
 from crony_ops.store.keys import Keys

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from crony_ops.cli.cluster_view import look
 from crony_ops.cli.completion import node_names
-from crony_ops.cli.connection import connected
-from crony_ops.cli.lookup import node_named
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import console
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import console
+from crony_ops.cli.view.cluster_view import look
+from crony_ops.cli.view.lookup import node_named
 from crony_ops.model.node import Cordon
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.confirm import confirmed
-from crony_ops.cli.connection import connected
 from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
-from crony_ops.cli.lookup import unknown
-from crony_ops.cli.output import console, span
+from crony_ops.cli.terminal.confirm import confirmed
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import console, span
+from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import CronyError, OutcomeUnknown
 from crony_ops.model.spec import Cursor, Spec
 from crony_ops.schedule import Schedule, parse_schedule

@@ -6,7 +6,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING
 
-from crony_ops.cli.output import span
+from crony_ops.cli.terminal.output import span
 from crony_ops.errors import CronyError
 from crony_ops.model.node import Node
 from crony_ops.model.spec import Cursor

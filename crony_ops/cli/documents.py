@@ -10,18 +10,18 @@ from importlib import import_module
 from typing import Any
 
 DOCUMENTS: dict[str, tuple[str, ...]] = {
-    "validate": ("validate_document.ValidateDocument",),
+    "validate": ("view.validate_document.ValidateDocument",),
     "plan": ("sync.PlanDocument",),
     "sync": ("sync.SyncDocument",),
-    "status": ("status_document.StatusDocument", "status_watch.NoStatus"),
-    "next": ("next.NextList", "heat_map.HeatMap", "herd.HerdList"),
+    "status": ("standing.document.StatusDocument", "standing.watch.NoStatus"),
+    "next": ("next.NextList", "ahead.heat_map.HeatMap", "ahead.herd.HerdList"),
     "nodes": ("nodes.NodeList", "nodes.NodeStory", "live.LiveDocument"),
     "drain": ("drain.DrainDocument",),
     "rebalance": ("rebalance.RebalanceDocument",),
     "history": ("history.HistoryDocument",),
     "logs": ("logs.LogsDocument",),
     "explain": ("explain.Explanation",),
-    "jobs": ("job_rows.JobList", "job_document.JobDocument"),
+    "jobs": ("view.job_rows.JobList", "view.job_document.JobDocument"),
 }
 """Each verb that has --output, with the type of each form of its document, by module."""
 
@@ -48,7 +48,7 @@ def document_schema(verb: str) -> dict[str, Any]:
 
 
 def _type(path: str) -> Any:
-    module, _, name = path.partition(".")
+    module, _, name = path.rpartition(".")
     return getattr(import_module(f"crony_ops.cli.{module}"), name)
 
 

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.allocation import why_it_stays
-from crony_ops.cli.cluster_view import ClusterView, OpenKey, look, read_cluster
 from crony_ops.cli.completion import node_names
-from crony_ops.cli.confirm import confirmed
-from crony_ops.cli.connection import connected
 from crony_ops.cli.cordon import write_cordon
 from crony_ops.cli.kill import end_runs
-from crony_ops.cli.lookup import node_named
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import Output, OutputOption, say, show, table
-from crony_ops.cli.waiting import read_duration, wait_while
+from crony_ops.cli.terminal.confirm import confirmed
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import Output, OutputOption, say, show, table
+from crony_ops.cli.terminal.waiting import read_duration, wait_while
+from crony_ops.cli.view.allocation import why_it_stays
+from crony_ops.cli.view.cluster_view import ClusterView, OpenKey, look, read_cluster
+from crony_ops.cli.view.lookup import node_named
 from crony_ops.errors import CronyError
 from crony_ops.model.node import Cordon
 from crony_ops.model.run import Kill

@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.text import Text
 
-from crony_ops.cli.cluster_view import ClusterView, read_cluster
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.connection import connected
-from crony_ops.cli.explain_place import NodeFit, node_fits
-from crony_ops.cli.explain_tick import (
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.view.cluster_view import ClusterView, read_cluster
+from crony_ops.cli.view.job_story import JobStory, read_story
+from crony_ops.cli.why.place import NodeFit, node_fits
+from crony_ops.cli.why.tick import (
     Finding,
     TickStory,
     explain_order,
@@ -24,8 +26,6 @@ from crony_ops.cli.explain_tick import (
     is_order,
     last_tick,
 )
-from crony_ops.cli.job_story import JobStory, read_story
-from crony_ops.cli.output import Output, OutputOption, print_table, show, span
 from crony_ops.errors import InvalidInput
 from crony_ops.model.duration import format_duration, parse_duration
 from crony_ops.schedule import parse_schedule, splay_offset

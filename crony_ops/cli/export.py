@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.connection import connected
-from crony_ops.cli.lookup import unknown
-from crony_ops.cli.output import say
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import say
+from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import CronyError, InvalidInput
 from crony_ops.model.spec import Spec
 from crony_ops.store.keys import Keys

@@ -12,11 +12,16 @@ import typer
 from rich.text import Text
 
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.connection import connected
-from crony_ops.cli.job_rows import ENDED_WELL
-from crony_ops.cli.job_runs import JobRuns, look_at_runs
-from crony_ops.cli.output import Output, OutputOption, brief, print_table, say, show
-from crony_ops.cli.run_statistics import RunStatistics, duration, run_statistics, sparkline
+from crony_ops.cli.past_runs.job_runs import JobRuns, look_at_runs
+from crony_ops.cli.past_runs.run_statistics import (
+    RunStatistics,
+    duration,
+    run_statistics,
+    sparkline,
+)
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, brief, print_table, say, show
+from crony_ops.cli.view.job_rows import ENDED_WELL
 from crony_ops.model.run import GapRecord, OpenRun, RunRecord, RunState
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 

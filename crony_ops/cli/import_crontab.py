@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from crony_ops.cli.connection import find_etcd
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import console, say
+from crony_ops.cli.terminal.connection import find_etcd
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import console, say
 from crony_ops.cli.validate import print_problems
 from crony_ops.errors import InvalidInput
 from crony_ops.model.node import Pause

@@ -11,16 +11,16 @@ from zoneinfo import ZoneInfo
 import typer
 from rich.text import Text
 
-from crony_ops.cli.cluster_view import read_cluster
 from crony_ops.cli.completion import job_ids, node_names
-from crony_ops.cli.connection import connected
-from crony_ops.cli.job_document import job_document
-from crony_ops.cli.job_filter import Shown, read_filter
-from crony_ops.cli.job_rows import ENDED_WELL, JobList, JobRow, job_rows, last_run
-from crony_ops.cli.job_standing import standings
-from crony_ops.cli.job_story import Holder, JobStory, read_story
-from crony_ops.cli.last_runs import read_last_runs
-from crony_ops.cli.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.view.cluster_view import read_cluster
+from crony_ops.cli.view.job_document import job_document
+from crony_ops.cli.view.job_filter import Shown, read_filter
+from crony_ops.cli.view.job_rows import ENDED_WELL, JobList, JobRow, job_rows, last_run
+from crony_ops.cli.view.job_standing import standings
+from crony_ops.cli.view.job_story import Holder, JobStory, read_story
+from crony_ops.cli.view.last_runs import read_last_runs
 from crony_ops.errors import InvalidInput
 from crony_ops.model.hiding import shown_url
 from crony_ops.model.run import RunRecord

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from crony_ops.cli.cluster_view import ClusterView, OpenKey, look
 from crony_ops.cli.completion import job_ids, node_names
-from crony_ops.cli.confirm import confirmed
-from crony_ops.cli.connection import connected
-from crony_ops.cli.lookup import node_named, unknown
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import brief, console, say
+from crony_ops.cli.terminal.confirm import confirmed
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import brief, console, say
+from crony_ops.cli.view.cluster_view import ClusterView, OpenKey, look
+from crony_ops.cli.view.lookup import node_named, unknown
 from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
 from crony_ops.model.run import Kill, RunRecord, RunState, read_run
 from crony_ops.store.keys import Keys

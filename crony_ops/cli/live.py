@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from crony_ops.cli.output import Output, brief, console, say, show, span, table
+from crony_ops.cli.terminal.output import Output, brief, console, say, show, span, table
 from crony_ops.errors import CronyError, StoreError
 from crony_ops.model.system import SWITCHED_ON, SystemInfo
 from crony_ops.store.keys import Keys
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rich.console import Group
 
-    from crony_ops.cli.cluster_view import ClusterView
+    from crony_ops.cli.view.cluster_view import ClusterView
     from crony_ops.store.client import Etcd
     from crony_ops.store.entry import Change, Entry
     from crony_ops.store.settings import EtcdSettings

@@ -13,13 +13,13 @@ import typer
 from pydantic import Field
 
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.connection import connected
-from crony_ops.cli.job_runs import JobRuns, look_at_runs
-from crony_ops.cli.output import Output, OutputOption, say, show, span
-from crony_ops.cli.run_choice import chosen_run
-from crony_ops.cli.run_tails import print_tails
-from crony_ops.cli.run_words import end_in_words
-from crony_ops.cli.whole_log import LogPlace, follow_log, log_place, read_log
+from crony_ops.cli.past_runs.job_runs import JobRuns, look_at_runs
+from crony_ops.cli.past_runs.run_choice import chosen_run
+from crony_ops.cli.past_runs.run_tails import print_tails
+from crony_ops.cli.past_runs.run_words import end_in_words
+from crony_ops.cli.past_runs.whole_log import LogPlace, follow_log, log_place, read_log
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, say, show, span
 from crony_ops.errors import InvalidInput
 from crony_ops.model.run import Attempt, OpenRun, RunRecord, read_run
 from crony_ops.store.keys import Keys

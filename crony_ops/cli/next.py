@@ -12,15 +12,15 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from crony_ops.cli.cluster_view import ClusterView, look
+from crony_ops.cli.ahead.heat_map import heat_map, print_heat_map
+from crony_ops.cli.ahead.herd import HerdList, herd_part, print_herds
+from crony_ops.cli.ahead.upcoming import Firing, upcoming
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.connection import connected
-from crony_ops.cli.heat_map import heat_map, print_heat_map
-from crony_ops.cli.herd import HerdList, herd_part, print_herds
-from crony_ops.cli.job_standing import why_no_node
-from crony_ops.cli.lookup import unknown
-from crony_ops.cli.output import Output, OutputOption, print_table, show, span
-from crony_ops.cli.upcoming import Firing, upcoming
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.view.cluster_view import ClusterView, look
+from crony_ops.cli.view.job_standing import why_no_node
+from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import InvalidInput
 from crony_ops.model.duration import parse_duration
 from crony_ops.schedule import parse_schedule

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.cluster_view import ClusterView, look
 from crony_ops.cli.completion import node_names
-from crony_ops.cli.connection import connected
 from crony_ops.cli.live import live
-from crony_ops.cli.lookup import node_named
-from crony_ops.cli.node_parts import NodePart, node_parts
-from crony_ops.cli.output import Output, OutputOption, show, span, table
-from crony_ops.cli.status_text import in_words, nodes_table
+from crony_ops.cli.standing.text import in_words, nodes_table
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, show, span, table
+from crony_ops.cli.view.cluster_view import ClusterView, look
+from crony_ops.cli.view.lookup import node_named
+from crony_ops.cli.view.node_parts import NodePart, node_parts
 from crony_ops.errors import InvalidInput
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 

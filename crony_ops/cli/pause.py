@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.completion import job_ids
-from crony_ops.cli.connection import connected
 from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
-from crony_ops.cli.lookup import unknown
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import console
-from crony_ops.cli.waiting import read_duration
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import console
+from crony_ops.cli.terminal.waiting import read_duration
+from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import InvalidInput, OutcomeUnknown
 from crony_ops.model.node import Pause
 from crony_ops.model.spec import Cursor

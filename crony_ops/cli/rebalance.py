@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.allocation import busy, moves_to_spread
-from crony_ops.cli.cluster_view import ClusterView, look, read_cluster
-from crony_ops.cli.confirm import confirmed
-from crony_ops.cli.connection import connected
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import Output, OutputOption, say, show, table
-from crony_ops.cli.waiting import read_duration, wait_while
+from crony_ops.cli.terminal.confirm import confirmed
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import Output, OutputOption, say, show, table
+from crony_ops.cli.terminal.waiting import read_duration, wait_while
+from crony_ops.cli.view.allocation import busy, moves_to_spread
+from crony_ops.cli.view.cluster_view import ClusterView, look, read_cluster
 from crony_ops.errors import CronyError, OutcomeUnknown
 from crony_ops.model.cluster import Rebalance
 from crony_ops.store.keys import Keys

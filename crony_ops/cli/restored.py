@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.confirm import confirmed
-from crony_ops.cli.connection import connected
 from crony_ops.cli.cursors import check_clock, tick_of
-from crony_ops.cli.output import console, progress
+from crony_ops.cli.terminal.confirm import confirmed
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import console, progress
 from crony_ops.errors import CronyError, NewerKeySpace, OutcomeUnknown, UnreadableKeySpace
 from crony_ops.model.cluster import KEY_SPACE_VERSION, Meta
 from crony_ops.model.spec import Cursor

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.cluster_view import ClusterView, OpenKey, read_cluster
 from crony_ops.cli.completion import job_ids, node_names
-from crony_ops.cli.connection import connected
-from crony_ops.cli.job_standing import why_no_node
-from crony_ops.cli.lookup import node_named, unknown
-from crony_ops.cli.output import console, say, span
-from crony_ops.cli.run_tails import print_tails
-from crony_ops.cli.run_words import end_in_words
-from crony_ops.cli.whole_log import follow_log, log_place
+from crony_ops.cli.past_runs.run_tails import print_tails
+from crony_ops.cli.past_runs.run_words import end_in_words
+from crony_ops.cli.past_runs.whole_log import follow_log, log_place
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import console, say, span
+from crony_ops.cli.view.cluster_view import ClusterView, OpenKey, read_cluster
+from crony_ops.cli.view.job_standing import why_no_node
+from crony_ops.cli.view.lookup import node_named, unknown
 from crony_ops.errors import CronyError, InvalidInput, OutcomeUnknown
 from crony_ops.model.duration import parse_duration
 from crony_ops.model.run import GapRecord, RunRecord, read_run

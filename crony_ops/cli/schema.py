@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from crony_ops.cli.documents import DOCUMENTS, document_schema
-from crony_ops.cli.lookup import UnknownName
+from crony_ops.cli.view.lookup import UnknownName
 
 
 def schema(

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.connection import connected
-from crony_ops.cli.output import Output, OutputOption, console, show
-from crony_ops.cli.status_look import StatusLook, hurried
-from crony_ops.cli.status_text import print_status
+from crony_ops.cli.standing.look import StatusLook, hurried
+from crony_ops.cli.standing.text import print_status
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.output import Output, OutputOption, console, show
 from crony_ops.errors import InvalidInput
 from crony_ops.model.duration import parse_duration
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
-    from crony_ops.cli.status_document import StatusDocument
+    from crony_ops.cli.standing.document import StatusDocument
 
 UNHEALTHY = 3
 _USUAL_INTERVAL = 2
@@ -86,7 +86,7 @@ def _seconds(interval: str | None) -> int:
 
 def _watch(settings: EtcdSettings, jobs: Path, interval: int, output: Output) -> None:
     """Until interrupted. Raises InvalidInput where it can't be shown."""
-    from crony_ops.cli.status_watch import watch_as_json, watch_on_screen
+    from crony_ops.cli.standing.watch import watch_as_json, watch_on_screen
 
     if output is Output.json:
         asyncio.run(watch_as_json(settings, jobs, interval))

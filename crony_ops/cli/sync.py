@@ -16,17 +16,17 @@ import typer
 from crony_ops.catalog import load_catalog
 from crony_ops.catalog.problem import ProblemPart  # noqa: TC001 - read for the schema
 from crony_ops.catalog.unspread import HERD
-from crony_ops.cli.connection import connected
-from crony_ops.cli.operator import operator
-from crony_ops.cli.output import Output, OutputOption, console, progress, say, show
-from crony_ops.cli.plan_view import (
+from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.operator import operator
+from crony_ops.cli.terminal.output import Output, OutputOption, console, progress, say, show
+from crony_ops.cli.validate import InventoryOption, known_places, print_problems
+from crony_ops.cli.view.plan_view import (
     plan_markdown,
     print_changes,
     print_plan,
     sync_words,
     warnings_of,
 )
-from crony_ops.cli.validate import InventoryOption, known_places, print_problems
 from crony_ops.errors import InvalidInput
 from crony_ops.model.cluster import SyncRecord  # noqa: TC001 - read for the schema
 from crony_ops.store.client import Etcd

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from crony_ops.catalog import load_catalog, read_provenance
 from crony_ops.catalog.presets import find_presets
-from crony_ops.cli.output import console
-from crony_ops.cli.status_look import StatusLook
-from crony_ops.cli.status_text import status_grid
+from crony_ops.cli.standing.look import StatusLook
+from crony_ops.cli.standing.text import status_grid
+from crony_ops.cli.terminal.output import console
 from crony_ops.cli.validate import print_problems
 from crony_ops.errors import InvalidInput, StoreError
 from crony_ops.local.cluster import LocalCluster
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crony_ops.catalog import Catalog
-    from crony_ops.cli.status_document import StatusDocument
+    from crony_ops.cli.standing.document import StatusDocument
 
 _LOOK_EVERY = 1.0
 # Where the shipped jobs look for etcd.

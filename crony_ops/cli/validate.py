@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crony_ops.cli.output import Output, OutputOption, say, show
+from crony_ops.cli.terminal.output import Output, OutputOption, say, show
 from crony_ops.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def validate(
       $ crony-ops validate jobs --format github
     """
     from crony_ops.catalog import load_catalog
-    from crony_ops.cli.validate_document import validate_document
+    from crony_ops.cli.view.validate_document import validate_document
 
     folders = paths or [Path("jobs")]
     catalog = load_catalog(

@@ -10,27 +10,27 @@ from typing import TYPE_CHECKING
 from crony_ops.daemon.contact import contact
 from crony_ops.errors import StoreError
 from crony_ops.model.run import OpenRun, RunKind, RunState
-from crony_ops.node.claiming import Claiming
-from crony_ops.node.claims import Claimant
-from crony_ops.node.duty import Duty
+from crony_ops.node.execution.log_keeper import LogKeeper
+from crony_ops.node.execution.run_folder import RunFolder
 from crony_ops.node.history import History
-from crony_ops.node.holdings import Holdings, not_understood
-from crony_ops.node.inbox import Inbox, watched
-from crony_ops.node.kill_orders import KillOrders
-from crony_ops.node.log_keeper import LogKeeper
-from crony_ops.node.offline import Offline
-from crony_ops.node.past import Past
 from crony_ops.node.presets import Presets
-from crony_ops.node.processes import ProcessKeys
-from crony_ops.node.queues import Queues
 from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
-from crony_ops.node.run_ends import RunEnds
-from crony_ops.node.run_folder import RunFolder
-from crony_ops.node.runs import Runs
-from crony_ops.node.strays import Strays
+from crony_ops.node.runs.kill_orders import KillOrders
+from crony_ops.node.runs.past import Past
+from crony_ops.node.runs.processes import ProcessKeys
+from crony_ops.node.runs.run_ends import RunEnds
+from crony_ops.node.runs.strays import Strays
+from crony_ops.node.runs.under_way import Runs
 from crony_ops.node.system_info import SystemKey
-from crony_ops.node.timetable import Timetable
+from crony_ops.node.ticks.claiming import Claiming
+from crony_ops.node.ticks.claims import Claimant
+from crony_ops.node.ticks.duty import Duty
+from crony_ops.node.ticks.holdings import Holdings, not_understood
+from crony_ops.node.ticks.inbox import Inbox, watched
+from crony_ops.node.ticks.offline import Offline
+from crony_ops.node.ticks.queues import Queues
+from crony_ops.node.ticks.timetable import Timetable
 from crony_ops.node.vitals import Vitals
 from crony_ops.store import Batcher, Etcd, Mirror, boottime
 from crony_ops.store.keys import Keys

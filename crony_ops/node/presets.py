@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from crony_ops.model.duration import format_duration
 from crony_ops.model.node import PresetFailure
 from crony_ops.model.record import Record
-from crony_ops.node.process import spawn
-from crony_ops.node.run_folder import last_line, read_tail
-from crony_ops.node.shell import PATH
+from crony_ops.node.execution.process import spawn
+from crony_ops.node.execution.run_folder import last_line, read_tail
+from crony_ops.node.execution.shell import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

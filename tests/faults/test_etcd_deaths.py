@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 from crony_ops.cli import pause
 from crony_ops.model.node import Pause
@@ -72,7 +73,7 @@ async def test_a_pinned_job_that_is_to_leave_its_node_is_not_run_there_through_a
     tmp_path: Path,
 ) -> None:
     async with scene(tmp_path, nodes=2) as it:
-        here = {"run_on": {"node": "node-1"}}
+        here: dict[str, Any] = {"run_on": {"node": "node-1"}}
         goes_on = it.noted("* * * * * *", **here)
         leaves = it.noted("* * * * * *", seconds=60, concurrency="allow")
         await it.sync({"goes-on": goes_on, "leaves": {**leaves, **here}})

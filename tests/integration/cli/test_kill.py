@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crony_ops.cli import kill
-from crony_ops.cli.cluster_view import look
+from crony_ops.cli.view.cluster_view import look
 from crony_ops.model.run import Kill
 from tests.faults.scene import scene
 from tests.integration.cli.conftest import CommandLine

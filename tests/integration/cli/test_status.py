@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from crony_ops.cli.status_look import StatusLook
+from crony_ops.cli.standing.look import StatusLook
 from crony_ops.errors import StoreUnavailable
 from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys

@@ -21,10 +21,10 @@ from unittest import mock
 from crony_ops.model.job import Job
 from crony_ops.model.record import Record
 from crony_ops.model.run import Attempt, RunState
-from crony_ops.node import cgroup
-from crony_ops.node.execution import Execution
-from crony_ops.node.log_keeper import LogKeeper
-from crony_ops.node.run_folder import RunContext, RunFolder
+from crony_ops.node.execution import cgroup
+from crony_ops.node.execution.attempts import Execution
+from crony_ops.node.execution.log_keeper import LogKeeper
+from crony_ops.node.execution.run_folder import RunContext, RunFolder
 
 if TYPE_CHECKING:
     import aiohttp

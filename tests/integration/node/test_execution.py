@@ -19,10 +19,10 @@ from aiohttp import web
 
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
-from crony_ops.node import http
-from crony_ops.node.cgroup import Cgroup, own_place, sweep
-from crony_ops.node.execution import Execution, Outcome
-from crony_ops.node.run_folder import RunContext, RunFolder
+from crony_ops.node.execution import http
+from crony_ops.node.execution.attempts import Execution, Outcome
+from crony_ops.node.execution.cgroup import Cgroup, own_place, sweep
+from crony_ops.node.execution.run_folder import RunContext, RunFolder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -344,8 +344,8 @@ _AGENT = """
 import asyncio, sys
 from pathlib import Path
 from crony_ops.model.job import Job
-from crony_ops.node.execution import Execution
-from crony_ops.node.run_folder import RunContext, RunFolder
+from crony_ops.node.execution.attempts import Execution
+from crony_ops.node.execution.run_folder import RunContext, RunFolder
 root, dies, shell, job, interpreter = sys.argv[1:]
 context = RunContext(job_id=job, run_id="r", tick=1795363200, node="n", epoch=1, kill_grace=0.3,
                      dies_with_agent=dies == "dies")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from crony_ops.model.run import RunRecord, RunState
-from crony_ops.node.cgroup import own_place, sweep
+from crony_ops.node.execution.cgroup import own_place, sweep
 from tests.faults.scene import Scene, scene
 from tests.integration.node.run_in_child import LIMIT, Child, Ending, Told
 

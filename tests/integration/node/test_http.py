@@ -18,9 +18,9 @@ import trustme
 
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
-from crony_ops.node import http
-from crony_ops.node.execution import Execution, Outcome
-from crony_ops.node.run_folder import RunContext, RunFolder
+from crony_ops.node.execution import http
+from crony_ops.node.execution.attempts import Execution, Outcome
+from crony_ops.node.execution.run_folder import RunContext, RunFolder
 from tests.integration.node.servers import (
     Handler,
     answers,

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiohttp import web
 
-from crony_ops.cli.cluster_view import OpenKey, look
 from crony_ops.cli.kill import Ending, choose, end_runs
+from crony_ops.cli.view.cluster_view import OpenKey, look
 from crony_ops.model.run import Kill, RunRecord, RunState
 from tests.faults.scene import Scene, scene
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crony_ops.model.job import Job
-from crony_ops.node.log_keeper import LogKeeper
-from crony_ops.node.run_folder import RunContext, RunFolder, RunMeta, begin_journal
+from crony_ops.node.execution.log_keeper import LogKeeper
+from crony_ops.node.execution.run_folder import RunContext, RunFolder, RunMeta, begin_journal
 
 if TYPE_CHECKING:
     import pytest

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from crony_ops.model.run import RunRecord, RunState
-from crony_ops.node.orphans import end_orphans
-from crony_ops.node.proc_table import MARK, read_table
+from crony_ops.node.execution.proc_table import MARK, read_table
+from crony_ops.node.runs.orphans import end_orphans
 from tests.faults.scene import scene
 
 Children = list[subprocess.Popen[bytes]]

@@ -12,8 +12,8 @@ import pytest
 from crony_ops.local.waiting import wait_until
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
-from crony_ops.node.execution import Execution
-from crony_ops.node.run_folder import RunContext, RunFolder
+from crony_ops.node.execution.attempts import Execution
+from crony_ops.node.execution.run_folder import RunContext, RunFolder
 
 if TYPE_CHECKING:
     import aiohttp

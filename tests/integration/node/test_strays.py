@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import OpenRun, tick_run_id
-from crony_ops.node import strays
-from crony_ops.node.strays import Strays
+from crony_ops.node.runs import strays
+from crony_ops.node.runs.strays import Strays
 from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import typer
 
-from crony_ops.cli.confirm import Unconfirmed, confirmed
+from crony_ops.cli.terminal.confirm import Unconfirmed, confirmed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

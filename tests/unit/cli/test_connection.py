@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.cli import connection
-from crony_ops.cli.connection import find_etcd
+from crony_ops.cli.terminal import connection
+from crony_ops.cli.terminal.connection import find_etcd
 from crony_ops.errors import BadConfig
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from crony_ops.cli.clock_changes import clock_change
 from crony_ops.cli.explain import Explanation, explanation, read_moment
-from crony_ops.cli.job_rows import job_rows
-from crony_ops.cli.job_story import Holder, JobStory
+from crony_ops.cli.view.job_rows import job_rows
+from crony_ops.cli.view.job_story import Holder, JobStory
+from crony_ops.cli.why.clock_changes import clock_change
 from crony_ops.errors import InvalidInput
 from crony_ops.model.node import Pause
 from crony_ops.model.run import QueuedRun, RunKind, RunState, once_run_id, rerun_id, tick_run_id
@@ -32,7 +33,7 @@ def explained(
     cursor: int | None = TICK,
     given: float = TICK - 86_400.0,
     schedule: str = "*/5 * * * *",
-    also: dict[str, Record] | None = None,
+    also: Mapping[str, Record] | None = None,
     without: tuple[str, ...] = (),
     on: str = "u-web-1",
     fields: dict[str, Any] | None = None,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from crony_ops.cli.job_filter import Shown, read_filter
-from crony_ops.cli.job_standing import standings
-from crony_ops.cli.lookup import UnknownName
+from crony_ops.cli.view.job_filter import Shown, read_filter
+from crony_ops.cli.view.job_standing import standings
+from crony_ops.cli.view.lookup import UnknownName
 from crony_ops.errors import InvalidInput
 from tests.integration.cli.example_fleet import assigned, spec
 from tests.unit.cli.views import KEYS, NOW, example_view

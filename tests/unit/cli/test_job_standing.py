@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crony_ops.cli.job_standing import State, standings, why_no_node
+from crony_ops.cli.view.job_standing import State, standings, why_no_node
 from crony_ops.model.cluster import Leader
 from crony_ops.model.node import Pause
 from tests.integration.cli.example_fleet import assigned, example_fleet, spec

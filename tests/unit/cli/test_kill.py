@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from crony_ops.cli.kill import NodeLost, NoSuchRun, WhichRun, choose
-from crony_ops.cli.lookup import UnknownName
+from crony_ops.cli.view.lookup import UnknownName
 from crony_ops.model.run import OpenRun
 from tests.unit.cli.views import KEYS, example_view
 

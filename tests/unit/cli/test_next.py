@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crony_ops.cli.heat_map import heat_map
-from crony_ops.cli.herd import herd_part
-from crony_ops.cli.lookup import UnknownName
+from crony_ops.cli.ahead.heat_map import heat_map
+from crony_ops.cli.ahead.herd import herd_part
+from crony_ops.cli.ahead.upcoming import upcoming
 from crony_ops.cli.next import choose, next_of
-from crony_ops.cli.upcoming import upcoming
+from crony_ops.cli.view.lookup import UnknownName
 from crony_ops.model.job import Job
 from crony_ops.schedule.herd import Herd, groups_of, herds
 

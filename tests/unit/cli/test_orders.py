@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crony_ops.cli.cursors import clock_offset
-from crony_ops.cli.lookup import UnknownName, node_named
 from crony_ops.cli.pause import end_of_pause
+from crony_ops.cli.view.lookup import UnknownName, node_named
 from crony_ops.errors import InvalidInput
 from tests.integration.cli.example_fleet import node
 from tests.unit.cli.views import KEYS, NOW, example_view

@@ -11,8 +11,17 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from crony_ops.cli.output import Output, brief, console, print_table, progress, show, span, table
-from crony_ops.cli.whole_log import LogPlace
+from crony_ops.cli.past_runs.whole_log import LogPlace
+from crony_ops.cli.terminal.output import (
+    Output,
+    brief,
+    console,
+    print_table,
+    progress,
+    show,
+    span,
+    table,
+)
 from tests.unit.cli.runs import under_way
 
 

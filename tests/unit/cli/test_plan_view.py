@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from crony_ops.cli.plan_view import plan_markdown, print_changes, print_plan
+from crony_ops.cli.view.plan_view import plan_markdown, print_changes, print_plan
 from crony_ops.model.cluster import SyncRecord
 from crony_ops.sync.plan import Plan, make_plan, with_holders, with_outlook
 from crony_ops.sync.stored import StoredSpec

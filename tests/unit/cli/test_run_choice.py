@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crony_ops.cli.job_runs import JobRuns
-from crony_ops.cli.run_choice import NoSuchRun, chosen_run
+from crony_ops.cli.past_runs.job_runs import JobRuns
+from crony_ops.cli.past_runs.run_choice import NoSuchRun, chosen_run
 from crony_ops.model.run import RunState
 from tests.unit.cli.runs import a_gap, a_run, under_way
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crony_ops.cli.run_statistics import duration, percentile, run_statistics, sparkline
+from crony_ops.cli.past_runs.run_statistics import duration, percentile, run_statistics, sparkline
 from crony_ops.model.run import GapRecord, RunRecord, RunState
 from tests.unit.cli.runs import a_gap, a_run
 

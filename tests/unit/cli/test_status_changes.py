@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from crony_ops.cli.status_changes import changed, facts
-from crony_ops.cli.status_document import StatusDocument, status_document
-from crony_ops.cli.status_text import status_grid
-from crony_ops.cli.status_watch import Frame, sheet
+from crony_ops.cli.standing.changes import changed, facts
+from crony_ops.cli.standing.document import StatusDocument, status_document
+from crony_ops.cli.standing.text import status_grid
+from crony_ops.cli.standing.watch import Frame, sheet
 from crony_ops.model.node import Cordon
 from crony_ops.store.member_status import MemberStatus
 from tests.unit.cli.views import KEYS, NOW, example_view

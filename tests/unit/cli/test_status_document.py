@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crony_ops.cli.status_document import StatusDocument, status_document
+from crony_ops.cli.standing.document import StatusDocument, status_document
 from crony_ops.model.cluster import Failover
 from crony_ops.model.node import Roster
 from crony_ops.store.member_status import MemberStatus
@@ -16,7 +16,7 @@ from tests.integration.cli.example_fleet import LOST_LIFE, example_fleet, node
 from tests.unit.cli.views import KEYS, NOW, example_view, view_of_records, view_of_values
 
 if TYPE_CHECKING:
-    from crony_ops.cli.node_parts import NodePart
+    from crony_ops.cli.view.node_parts import NodePart
 
 UP = MemberStatus("etcd-1", "127.0.0.1:1", db_size=1 << 20, is_leader=True)
 DOWN = MemberStatus("etcd-2", "127.0.0.1:2", error="connection refused")

@@ -7,7 +7,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crony_ops.cli.upcoming import upcoming
+from crony_ops.cli.ahead.upcoming import upcoming
 from crony_ops.model.job import Job
 from crony_ops.schedule import splay_offset
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from crony_ops.cli.whole_log import follow_log, read_log
+from crony_ops.cli.past_runs.whole_log import follow_log, read_log
 from crony_ops.local.waiting import wait_until
 
 

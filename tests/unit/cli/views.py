@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.cli.cluster_view import ClusterView, view_of
+from crony_ops.cli.view.cluster_view import ClusterView, view_of
 from crony_ops.store.entry import Entry
 from crony_ops.store.keys import Keys
 from tests.integration.cli.example_fleet import example_fleet

@@ -8,10 +8,10 @@ import pytest
 
 from crony_ops.model.job import Job
 from crony_ops.model.run import OpenRun, tick_run_id
-from crony_ops.node.active_run import ActiveRun
-from crony_ops.node.execution import Execution
-from crony_ops.node.http import open_session
-from crony_ops.node.run_folder import RunContext, RunFiles
+from crony_ops.node.execution.attempts import Execution
+from crony_ops.node.execution.http import open_session
+from crony_ops.node.execution.run_folder import RunContext, RunFiles
+from crony_ops.node.runs.active_run import ActiveRun
 
 TICK = 1_795_392_000
 JOB = Job.model_validate({"schedule": "@hourly", "shell": "true"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.node.cgroup import place_of
+from crony_ops.node.execution.cgroup import place_of
 
 UNIFIED = "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
 HYBRID = """31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw,mode=755

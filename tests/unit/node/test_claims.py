@@ -10,9 +10,9 @@ import pytest
 from crony_ops.model.job import Job
 from crony_ops.model.run import GapRecord, OpenRun, QueuedRun, RunKind, read_run
 from crony_ops.model.spec import Assignment, Cursor
-from crony_ops.node import claims
-from crony_ops.node.claims import Claimant, Standing
-from crony_ops.node.holding import Holding
+from crony_ops.node.ticks import claims
+from crony_ops.node.ticks.claims import Claimant, Standing
+from crony_ops.node.ticks.holding import Holding
 from crony_ops.schedule import Gap, MissedTicks
 from crony_ops.store.keys import Keys
 from tests.unit.etcd_model import EtcdModel

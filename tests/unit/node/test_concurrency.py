@@ -6,7 +6,7 @@ import pytest
 
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunKind
-from crony_ops.node.concurrency import Answer, may_start, slots, still_running
+from crony_ops.node.runs.concurrency import Answer, may_start, slots, still_running
 
 START, SKIP, WAIT, REPLACE = Answer.start, Answer.skip, Answer.wait, Answer.replace
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.node import pattern
-from crony_ops.node.forbidden_output import OVERLAP, PIECE, forbidden, pieces
+from crony_ops.node.execution import pattern
+from crony_ops.node.execution.forbidden_output import OVERLAP, PIECE, forbidden, pieces
 
 LINE = b"all is well here\n"
 

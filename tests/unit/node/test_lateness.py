@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crony_ops.node.lateness import Way, lateness
+from crony_ops.node.runs.lateness import Way, lateness
 
 DUE = 1_000_000.0
 CLOCK = 500_000.0

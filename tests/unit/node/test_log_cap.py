@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crony_ops.node import log_cap
-from crony_ops.node.log_cap import compact, kept_pieces, left_out, mark, trim
+from crony_ops.node.execution import log_cap
+from crony_ops.node.execution.log_cap import compact, kept_pieces, left_out, mark, trim
 
 LIMIT = 256 * 1024
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crony_ops.node.log_rotation import DAY, Log, to_remove
+from crony_ops.node.execution.log_rotation import DAY, Log, to_remove
 
 NOW = 1_795_363_200.0
 

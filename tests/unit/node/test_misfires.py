@@ -18,9 +18,9 @@ from crony_ops.model.job import Job
 from crony_ops.model.node import Pause
 from crony_ops.model.run import GapRecord, QueuedRun, read_run
 from crony_ops.model.spec import Source, Spec
-from crony_ops.node import claims
-from crony_ops.node.claims import Claimant, Standing
-from crony_ops.node.holding import Holding
+from crony_ops.node.ticks import claims
+from crony_ops.node.ticks.claims import Claimant, Standing
+from crony_ops.node.ticks.holding import Holding
 from crony_ops.store.keys import Keys
 from crony_ops.watcher.cursors import end_pause
 from crony_ops.watcher.moves import step_order

@@ -6,7 +6,7 @@ import pytest
 
 from crony_ops.model.job import Job
 from crony_ops.model.spec import Assignment
-from crony_ops.node.holding import Holding
+from crony_ops.node.ticks.holding import Holding
 from crony_ops.store.keys import Keys
 
 MIDNIGHT = 1_795_392_000

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crony_ops.node import pattern
+from crony_ops.node.execution import pattern
 
 
 @pytest.mark.parametrize(

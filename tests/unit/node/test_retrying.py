@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from crony_ops.model.job import Backoff, Retries
 from crony_ops.model.run import Attempt, RunState
-from crony_ops.node.retrying import is_tried_again, retry_delay
-from crony_ops.node.run_folder import Ended
+from crony_ops.node.execution.retrying import is_tried_again, retry_delay
+from crony_ops.node.execution.run_folder import Ended
 
 
 def ended(state: str = "failed", **fields: int) -> Ended:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crony_ops.model.run import Attempt
-from crony_ops.node.run_ends import MOST_OF_ATTEMPTS, in_measure
+from crony_ops.node.runs.run_ends import MOST_OF_ATTEMPTS, in_measure
 
 
 def tried(times: int, output: str) -> list[Attempt]:

@@ -10,7 +10,7 @@ import pytest
 from crony_ops.model.job import Job
 from crony_ops.model.run import Attempt, RunState
 from crony_ops.node import presets
-from crony_ops.node.run_folder import (
+from crony_ops.node.execution.run_folder import (
     Ended,
     RunContext,
     RunFolder,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.node.secrets import MAX_SECRET, NoSecret, Secrets
+from crony_ops.node.execution.secrets import MAX_SECRET, NoSecret, Secrets
 
 
 async def put_in(text: str) -> str:
@@ -94,7 +94,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nobody_else(
 
     (tmp_path / "token").write_text("hunter2")
     monkeypatch.setattr(os, "open", hang)
-    monkeypatch.setattr("crony_ops.node.secrets.PATIENCE", 0.05)
+    monkeypatch.setattr("crony_ops.node.execution.secrets.PATIENCE", 0.05)
     before = threading.active_count()
     try:
         await asyncio.gather(*(fail() for _ in range(50)))

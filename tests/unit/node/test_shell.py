@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from crony_ops.model.job import Job
-from crony_ops.node import shell
-from crony_ops.node.run_folder import RunContext, RunFiles
+from crony_ops.node.execution import shell
+from crony_ops.node.execution.run_folder import RunContext, RunFiles
 
 FILES = RunFiles(log=Path("/runs/j/r.log"), journal=Path("/runs/j/r.json"))
 CONTEXT = RunContext(

@@ -8,8 +8,9 @@ import time
 import pytest
 import time_machine
 
-from crony_ops.node import timetable as module
-from crony_ops.node.timetable import Timetable, sleep_until
+from crony_ops.node import wall_clock
+from crony_ops.node.ticks.timetable import Timetable
+from crony_ops.node.wall_clock import sleep_until
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ async def test_an_earlier_time_wakes_who_waits(timetable: Timetable) -> None:
 async def test_a_step_of_the_wall_clock_is_noticed(
     timetable: Timetable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "LONGEST_SLEEP", 0.02)
+    monkeypatch.setattr(wall_clock, "LONGEST_SLEEP", 0.02)
     with time_machine.travel(1_800_000_000.0) as clock:
         timetable.set("j", time.time() + 3600)
         waiting = asyncio.create_task(due(timetable))

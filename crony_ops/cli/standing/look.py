@@ -1,0 +1,92 @@
+"""Looking at how all of it stands, once or again and again, over one connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from crony_ops.cli.standing.document import StatusDocument, member_trouble, status_document
+from crony_ops.cli.view.cluster_view import ClusterView, read_cluster
+from crony_ops.cli.view.drift import drift
+from crony_ops.errors import StoreUnavailable, first_cause
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from crony_ops.store.client import Etcd
+    from crony_ops.store.keys import Keys
+    from crony_ops.store.member_status import MemberStatus
+    from crony_ops.store.settings import EtcdSettings
+
+_PATIENCE = 3.0
+# Two processes of git's: too much for every look, and a tree changes by hand.
+_DRIFT_KNOWN_FOR = 15.0
+
+
+class NoQuorum(StoreUnavailable):
+    """Members answer, but the store as a whole does not."""
+
+    message = "etcd has no quorum: {standing}. Nothing can be claimed or changed until it has"
+
+
+def hurried(settings: EtcdSettings) -> EtcdSettings:
+    """For somebody who waits at a screen."""
+    return settings.model_copy(update={"request_timeout": min(settings.request_timeout, _PATIENCE)})
+
+
+class StatusLook:
+    """``jobs`` is the folder that the last sync is compared with; None: it is not compared."""
+
+    def __init__(self, etcd: Etcd, keys: Keys, jobs: Path | None) -> None:
+        self._etcd = etcd
+        self._keys = keys
+        self._jobs = jobs
+        self._view: ClusterView | None = None
+        self._drift: str | None = None
+        self._drift_of: object = None
+        self._drift_at = 0.0
+
+    async def look(self) -> StatusDocument:
+        """As of now. All is read anew only where something was written since the last look.
+
+        Raises StoreError.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                members = group.create_task(self._etcd.members())
+                try:
+                    view = await self._read()
+                except StoreUnavailable as error:
+                    raise _without_quorum(await members) or error from None
+                drifted = group.create_task(self._drifted(view))
+        except ExceptionGroup as several:
+            raise first_cause(several) from None
+        return status_document(view, members.result(), drifted.result(), time.time())
+
+    async def _read(self) -> ClusterView:
+        known = self._view
+        if known is None or (await self._etcd.head())[1] != known.revision:
+            self._view = known = await read_cluster(self._etcd, self._keys)
+        return known
+
+    async def _drifted(self, view: ClusterView) -> str | None:
+        if self._jobs is None:
+            return None
+        age = time.monotonic() - self._drift_at
+        if self._drift_of != (view.sync,) or age > _DRIFT_KNOWN_FOR:
+            self._drift = await drift(self._jobs, view.sync)
+            self._drift_of, self._drift_at = (view.sync,), time.monotonic()
+        return self._drift
+
+
+def _without_quorum(members: list[MemberStatus]) -> NoQuorum | None:
+    """None if no member answers at all: then it may be the network as well."""
+    answering = [member.name for member in members if member.error is None]
+    if not answering:
+        return None
+    silent = [f"{member.name} ({member_trouble(member)})" for member in members if member.error]
+    standing = f"{len(answering)} of {len(members)} members answer: {', '.join(answering)}"
+    if silent:
+        standing += f"; silent: {', '.join(silent)}"
+    return NoQuorum(standing=standing)
