@@ -1,0 +1,1 @@
+"""What fires when, from now on."""

@@ -1,0 +1,1 @@
+"""What `status` tells, once or again and again."""

@@ -1,0 +1,1 @@
+"""When something is due on this node, and whether it is ours: ticks, cursors, claims."""
