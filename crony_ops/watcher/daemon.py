@@ -37,7 +37,7 @@ from crony_ops.watcher.view import View
 from crony_ops.watcher.vitals import Vitals, fleet_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from crony_ops.watcher.metrics import WatcherMetrics
     from crony_ops.watcher.settings import WatcherSettings
@@ -61,7 +61,7 @@ class WatcherDaemon:
         self._leads_by: View | None = None
         self._wake = asyncio.Event()
         self._look = True
-        self._held = False
+        self._held: Collection[str] | None = ()
         self._look_by = 0.0
         self._leadership = asyncio.Event()
         self._clocks = ClockSamples()
@@ -212,7 +212,7 @@ class WatcherDaemon:
                 return
         else:
             self._look = False
-            self._held = True  # a run that ends during the look may be what it finds holding a job
+            self._held = None  # a run that ends during the look may be what it finds holding a job
             began = time.monotonic()
             try:
                 done = await reconciler.look(clocks)
@@ -221,7 +221,7 @@ class WatcherDaemon:
                 self._look = True
                 return
             self._metrics.reconciled(time.monotonic() - began)
-            self._held = bool(done.placement.held)
+            self._held = done.placement.held.keys()
             if done.refused:
                 self._look = True
                 await asyncio.sleep(COALESCE)
@@ -245,7 +245,7 @@ class WatcherDaemon:
                 self._sample_clock(change)
             if change.key == keys.leader:
                 self._leadership.set()
-            interest = interest_in(change, keys, holding_back=self._held)
+            interest = interest_in(change, keys, self._held)
             if interest is Interest.LOOK:
                 self._look = True
             if interest is not Interest.NONE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from crony_ops.model.node import Node
@@ -20,8 +21,9 @@ class Interest(enum.Enum):
     LOOK = enum.auto()
 
 
-def interest_in(change: Change, keys: Keys, *, holding_back: bool) -> Interest:
-    """``holding_back``: some job waits to leave its node until its run there has ended.
+def interest_in(change: Change, keys: Keys, held: Collection[str] | None) -> Interest:
+    """``held``: the jobs that wait to leave their node until their run there has ended; None while
+    that is being found out, and may be any.
 
     Renewals, cursors that move on, runs that come and go and what the leader notes about them are
     the system at work: they change nothing about where a job belongs.
@@ -36,7 +38,10 @@ def interest_in(change: Change, keys: Keys, *, holding_back: bool) -> Interest:
     if key.startswith((keys.healths, keys.alerts)):
         return Interest.NONE
     if key.startswith(keys.opens):
-        return Interest.LOOK if holding_back and change.new is None else Interest.NONE
+        _node, _, run = key.removeprefix(keys.opens).partition("/")
+        job_id = run.partition("/")[0]
+        waited_for = change.new is None and (held is None or job_id in held)
+        return Interest.LOOK if waited_for else Interest.NONE
     return Interest.LOOK
 
 

@@ -55,10 +55,19 @@ def node_changed(**fields: object) -> Change:
     ],
 )
 def test_what_a_change_is_a_reason_for(change: Change, interest: Interest) -> None:
-    assert interest_in(change, KEYS, holding_back=False) is interest
+    assert interest_in(change, KEYS, ()) is interest
 
 
-def test_the_end_of_a_run_is_a_reason_while_a_job_waits_to_leave() -> None:
+def test_the_end_of_a_run_is_a_reason_while_its_job_waits_to_leave() -> None:
     key = KEYS.open("u", "j", "r")
-    assert interest_in(gone(key), KEYS, holding_back=True) is Interest.LOOK
-    assert interest_in(put(key), KEYS, holding_back=True) is Interest.NONE
+    assert interest_in(gone(key), KEYS, {"i", "j"}) is Interest.LOOK
+    assert interest_in(put(key), KEYS, {"j"}) is Interest.NONE
+    assert interest_in(gone(key), KEYS, {"i"}) is Interest.NONE
+
+
+def test_the_end_of_any_run_is_a_reason_while_nobody_knows_which_jobs_wait() -> None:
+    assert interest_in(gone(KEYS.open("u", "j", "r")), KEYS, None) is Interest.LOOK
+
+
+def test_a_key_that_is_no_run_is_passed_over() -> None:
+    assert interest_in(gone(f"{KEYS.opens}u"), KEYS, {"j"}) is Interest.NONE
