@@ -31,25 +31,25 @@ jobs:
 """
 INVALID = "jobs: {a: {schedule: often, shell: x}, b: {schedule: '@daily', shel: x}}\n"
 HERE_OR_THERE = {
-    "status_watch.NoStatus": "test_status_watch",  # wants an etcd that goes away
+    "standing.watch.NoStatus": "test_status_watch",  # wants an etcd that goes away
     "live.LiveDocument": "test_live",  # wants an agent
 }
 CASES = [
-    ("status_document.StatusDocument", "status", 0),
-    ("job_rows.JobList", "jobs", 0),
-    ("job_document.JobDocument", "jobs report", 0),
-    ("job_document.JobDocument", "jobs db-backup", 0),
-    ("job_document.JobDocument", "jobs etl-nightly", 0),
-    ("job_document.JobDocument", "jobs resting", 0),
-    ("job_document.JobDocument", "jobs warm-cache", 0),
+    ("standing.document.StatusDocument", "status", 0),
+    ("view.job_rows.JobList", "jobs", 0),
+    ("view.job_document.JobDocument", "jobs report", 0),
+    ("view.job_document.JobDocument", "jobs db-backup", 0),
+    ("view.job_document.JobDocument", "jobs etl-nightly", 0),
+    ("view.job_document.JobDocument", "jobs resting", 0),
+    ("view.job_document.JobDocument", "jobs warm-cache", 0),
     ("nodes.NodeList", "nodes", 0),
     ("nodes.NodeStory", "nodes web-1", 0),
     ("nodes.NodeStory", "nodes web-2", 0),
     ("nodes.NodeStory", "nodes db-1", 0),
     ("next.NextList", "next", 0),
     ("next.NextList", "next --files jobs/all.yaml", 0),
-    ("heat_map.HeatMap", "next --days 2", 0),
-    ("herd.HerdList", "next --herd", 0),
+    ("ahead.heat_map.HeatMap", "next --days 2", 0),
+    ("ahead.herd.HerdList", "next --herd", 0),
     ("history.HistoryDocument", "history report", 0),
     ("history.HistoryDocument", "history backup", 0),
     ("logs.LogsDocument", "logs report", 0),
@@ -59,8 +59,8 @@ CASES = [
     ("explain.Explanation", "explain etl-nightly --at 2h", 0),
     ("drain.DrainDocument", "drain web-1", 0),
     ("rebalance.RebalanceDocument", "rebalance --dry-run", 0),
-    ("validate_document.ValidateDocument", "validate", 0),
-    ("validate_document.ValidateDocument", "validate invalid", 2),
+    ("view.validate_document.ValidateDocument", "validate", 0),
+    ("view.validate_document.ValidateDocument", "validate invalid", 2),
     ("sync.PlanDocument", "plan", 0),
     ("sync.SyncDocument", "sync --dry-run --force", 0),
     ("sync.SyncDocument", "sync --force", 0),
@@ -106,7 +106,7 @@ async def test_what_is_printed_is_what_the_schema_says(
 ) -> None:
     verb, *arguments = line.split()
     out = (await crony_ops(verb, *arguments, "-o", "json", status=status)).out
-    assert faults(verb, form.partition(".")[2], json.loads(out)) == []
+    assert faults(verb, form.rpartition(".")[2], json.loads(out)) == []
     assert "hunter2" not in out
 
 

@@ -46,4 +46,4 @@ def test_no_object_is_open_and_each_type_says_what_it_is(verb: str) -> None:
             assert part["additionalProperties"] is False, name
             assert part["required"] == list(part["properties"]), name
     for path in DOCUMENTS[verb]:
-        assert document_schema(verb)["$defs"][path.partition(".")[2]]["description"]
+        assert document_schema(verb)["$defs"][path.rpartition(".")[2]]["description"]
