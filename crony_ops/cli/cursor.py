@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,7 @@ from crony_ops.cli.completion import job_ids
 from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
 from crony_ops.cli.terminal.confirm import confirmed
 from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import console, span
+from crony_ops.cli.terminal.output import console, span, wall_time
 from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import CronyError, OutcomeUnknown
 from crony_ops.model.spec import Cursor, Spec
@@ -103,7 +102,7 @@ def _schedule(job_id: str, spec: Entry) -> Schedule:
 def decide(cursor: Entry, schedule: Schedule, now: int) -> Reset | None:
     """None where the cursor is as it should be: at the newest tick, or claimed a second ahead."""
     tick = tick_of(cursor)
-    at = f"{datetime.fromtimestamp(tick).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    at = wall_time(tick)
     if tick - now > CURSOR_AHEAD:
         return Reset(cursor, 0, f"stands at {at}, {span(tick - now)} ahead, and comes back")
     ticks = schedule.count(tick, now) if tick < now else 0

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from crony_ops.cli.completion import job_ids
 from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span, wall_time
 from crony_ops.cli.view.cluster_view import ClusterView, read_cluster
 from crony_ops.cli.view.job_story import JobStory, read_story
 from crony_ops.cli.why.place import NodeFit, node_fits
@@ -158,8 +158,8 @@ def _of_job(view: ClusterView, story: JobStory, now: float) -> list[Finding]:
         found.append(Finding("holder", said))
     for node, tick in sorted(story.cursors.items()):
         where = f" on {node}" if node else ""
-        time_ = f"{datetime.fromtimestamp(tick, zone):%Y-%m-%d %H:%M:%S %Z}"
-        found.append(Finding("cursor", f"every tick up to {time_} is accounted for{where}"))
+        upto = wall_time(tick, zone)
+        found.append(Finding("cursor", f"every tick up to {upto} is accounted for{where}"))
     if story.ordered is not None:
         found.append(Finding("order", f"to be run now on {story.ordered or 'any holder'}"))
     found += [Finding("queue", f"{run.run_id}: {run.reason}") for run in story.queue]
@@ -191,13 +191,13 @@ def _records(story: JobStory, zone: ZoneInfo) -> str:
     if not story.runs:
         return "etcd keeps none of its runs yet"
     tick = last_tick(story.runs[-1])
-    since = f"{datetime.fromtimestamp(tick, zone):%Y-%m-%d %H:%M:%S %Z}"
+    since = wall_time(tick, zone)
     return f"etcd keeps {len(story.runs)}, from {since} on"
 
 
 def _print(console: Console, found: Explanation) -> None:
     for story in found.ticks:
-        when = story.when.replace("T", " ")
+        when = wall_time(story.tick, datetime.fromisoformat(story.when).tzinfo)
         away = story.tick - found.at
         heading = f"in {span(away)}" if away > 0 else f"{span(-away)} ago"
         console.print(Text(f"tick {when}, {heading}", "bold"), soft_wrap=True)

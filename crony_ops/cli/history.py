@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -20,7 +19,15 @@ from crony_ops.cli.past_runs.run_statistics import (
     sparkline,
 )
 from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import Output, OutputOption, brief, print_table, say, show
+from crony_ops.cli.terminal.output import (
+    Output,
+    OutputOption,
+    brief,
+    print_table,
+    say,
+    show,
+    wall_time,
+)
 from crony_ops.cli.view.job_rows import ENDED_WELL
 from crony_ops.model.run import GapRecord, OpenRun, RunRecord, RunState
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
@@ -150,7 +157,7 @@ def _print(
     zone = ZoneInfo(timezone)
     lines = (
         (
-            f"{datetime.fromtimestamp(row.tick, zone):%Y-%m-%d %H:%M:%S %Z}",
+            wall_time(row.tick, zone),
             Text(row.state, _style(row.state)),
             row.node or "-",
             brief(row.late) if row.late else "-",

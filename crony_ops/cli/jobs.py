@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span, wall_time
 from crony_ops.cli.view.cluster_view import read_cluster
 from crony_ops.cli.view.job_document import job_document
 from crony_ops.cli.view.job_filter import Shown, read_filter
@@ -141,7 +140,7 @@ def _last(row: JobRow, now: float) -> Text:
 
 def _print_story(console: Console, story: JobStory, now: float) -> None:
     row, job = story.row, story.spec.job
-    zone = ZoneInfo(job.timezone)
+    zone, due = ZoneInfo(job.timezone), row.next
     lines = [
         ("job", Text(row.job, "bold")),
         ("what", job.description),
@@ -152,12 +151,15 @@ def _print_story(console: Console, story: JobStory, now: float) -> None:
         ),
         ("runs", job.shell or (f"{job.http.method} {shown_url(job.http.url)}" if job.http else "")),
         ("when", f"{job.schedule}  {job.timezone}" + f"  splay {job.splay} s" * bool(job.splay)),
-        ("next", f"{_when(row.next.at, zone)}, in {span(row.next.at - now)}" if row.next else "-"),
+        (
+            "next",
+            f"{wall_time(row.next.at, zone)}, in {span(row.next.at - now)}" if row.next else "-",
+        ),
         ("written", f"{row.file}:{row.line} {story.spec.source.commit[:7]}"),
         ("presets", ", ".join(f"{n}@{t[:12]}" for n, t in story.spec.preset_sums.items())),
         *(("node", _holder(holder, now)) for holder in story.holders),
         *(
-            ("cursor", f"{_when(tick, zone)}{f' on {node}' if node else ''}")
+            ("cursor", f"{wall_time(tick, zone)}{f' on {node}' if node else ''}")
             for node, tick in story.cursors.items()
         ),
         ("ordered", "" if story.ordered is None else f"to run now on {story.ordered or 'any'}"),
@@ -189,7 +191,3 @@ def _holder(holder: Holder, now: float) -> str:
     since = span(now - holder.assignment.assigned_at)
     stale = "" if holder.up_to_date else ", not the newest version yet"
     return f"{holder.node}{lost}, since {since}, epoch {holder.epoch}{stale}"
-
-
-def _when(tick: int, zone: ZoneInfo) -> str:
-    return f"{datetime.fromtimestamp(tick, zone):%Y-%m-%d %H:%M:%S %Z}"

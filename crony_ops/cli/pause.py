@@ -13,7 +13,7 @@ from crony_ops.cli.completion import job_ids
 from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
 from crony_ops.cli.terminal.connection import connected
 from crony_ops.cli.terminal.operator import operator
-from crony_ops.cli.terminal.output import console
+from crony_ops.cli.terminal.output import console, wall_time
 from crony_ops.cli.terminal.waiting import read_duration
 from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import InvalidInput, OutcomeUnknown
@@ -202,4 +202,4 @@ async def _all_known(etcd: Etcd, keys: Keys, jobs: Sequence[str]) -> None:
 def _until_in_words(order: Pause) -> str:
     if order.until is None:
         return ""
-    return f" until {datetime.fromtimestamp(order.until).astimezone():%Y-%m-%d %H:%M:%S %Z}"
+    return f" until {wall_time(order.until)}"

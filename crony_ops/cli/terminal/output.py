@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from contextlib import contextmanager
+from datetime import datetime, tzinfo
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -155,6 +156,11 @@ def print_table(
             sheet.append(piece)
         sheet.append("\n")
     console.print(sheet, soft_wrap=True, end="")
+
+
+def wall_time(at: float, zone: tzinfo | None = None) -> str:
+    """Unix seconds, in a zone or that of this machine: ``2026-11-22 23:47:00 UTC``."""
+    return f"{datetime.fromtimestamp(at, zone).astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def span(seconds: float) -> str:
