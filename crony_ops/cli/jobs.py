@@ -151,10 +151,7 @@ def _print_story(console: Console, story: JobStory, now: float) -> None:
         ),
         ("runs", job.shell or (f"{job.http.method} {shown_url(job.http.url)}" if job.http else "")),
         ("when", f"{job.schedule}  {job.timezone}" + f"  splay {job.splay} s" * bool(job.splay)),
-        (
-            "next",
-            f"{wall_time(row.next.at, zone)}, in {span(row.next.at - now)}" if row.next else "-",
-        ),
+        ("next", f"{wall_time(due.at, zone)}, in {span(due.at - now)}" if due else "-"),
         ("written", f"{row.file}:{row.line} {story.spec.source.commit[:7]}"),
         ("presets", ", ".join(f"{n}@{t[:12]}" for n, t in story.spec.preset_sums.items())),
         *(("node", _holder(holder, now)) for holder in story.holders),
