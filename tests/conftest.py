@@ -1,7 +1,8 @@
-"""How much Hypothesis tries, and fixtures for every test that needs a real etcd."""
+"""What all tests run under, and fixtures for those that need a real etcd."""
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,11 @@ from tests.etcd_server import EtcdServer, etcd_binaries, memory_folder
 # No deadline for an example: on a busy machine it tells of the machine.
 settings.register_profile("modest", max_examples=25, deadline=None)
 settings.load_profile("modest")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and so would all that they
+# start: nothing of it could be ended the way that people end it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
