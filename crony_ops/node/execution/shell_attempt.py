@@ -14,7 +14,7 @@ from crony_ops.model.run import Attempt, RunState
 from crony_ops.node.execution import shell
 from crony_ops.node.execution.cgroup import Cgroup
 from crony_ops.node.execution.forbidden_output import forbidden
-from crony_ops.node.execution.proc_table import running_with, session_leader_with
+from crony_ops.node.execution.proc_table import MARK, running_with, session_leader_with
 from crony_ops.node.execution.process import Process, boot_id, spawn
 from crony_ops.node.execution.run_folder import (
     Ended,
@@ -151,6 +151,7 @@ def _still_running(
         "CRONY_JOB": context.job_id,
         "CRONY_RUN": context.run_id,
         "CRONY_ATTEMPT": str(started.attempt),
+        MARK: str(files.log),  # another agent on this machine may have the same run
     }
     pid = started.pid or session_leader_with(marks)
     if pid is None:

@@ -532,6 +532,26 @@ async def test_a_pid_that_passed_to_another_process_is_not_adopted(
     assert adopt(folder) is None
 
 
+async def test_the_same_run_of_another_agent_on_this_machine_is_not_adopted(
+    folder: RunFolder, tmp_path: Path
+) -> None:
+    """Two agents may share a machine, as those of a local cluster do. Ours was killed before it
+    had noted a pid."""
+    await perform(folder, "true")
+    journal = folder.files("j", "r").journal
+    begun = journal.read_text().splitlines()[:2]
+    assert '"started"' in begun[1]
+    assert '"pid"' not in begun[1]
+    journal.write_text("".join(f"{line}\n" for line in begun))
+    other = RunFolder(tmp_path / "other", keep=3)
+    its = execution(other, job(waits_for_go(tmp_path)), context())
+    performing = asyncio.create_task(its.perform())
+    await until(lambda: written(tmp_path / "pid"))
+    assert adopt(folder) is None
+    (tmp_path / "go").touch()
+    assert (await performing).state is RunState.succeeded
+
+
 @pytest.mark.parametrize("interpreter", [BASH, "/bin/sh -c"])
 async def test_a_rerun_job_dies_with_its_agent_grandchildren_and_all(
     folder: RunFolder, tmp_path: Path, interpreter: str
