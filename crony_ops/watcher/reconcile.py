@@ -27,7 +27,7 @@ from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 
 if TYPE_CHECKING:
     from crony_ops.model.node import Node
-    from crony_ops.store import Batcher, Entry, Etcd, Txn
+    from crony_ops.store import Batcher, Etcd, Txn
     from crony_ops.watcher.metrics import WatcherMetrics
     from crony_ops.watcher.settings import WatcherSettings
     from crony_ops.watcher.view import View
@@ -143,7 +143,7 @@ class Reconciler:
             lost = seen.value
             prefix = self._view.keys.failover_jobs(lost.node, lost.incarnation)
             noted = (await self._etcd.range(prefix)).entries
-            outcomes = [outcome for entry in noted if (outcome := _read_outcome(entry))]
+            outcomes = [o for entry in noted if (o := JobOutcome.read(entry.key, entry.value))]
             closings.append(
                 Order(*failover.close_failover(self._view.keys, seen, outcomes, time.time()))
             )
@@ -199,11 +199,3 @@ def _tell(order: Order) -> None:
     if (alert := order.alert) is not None:
         with about(job=alert.job):
             log.warning("alert %s: %s: %s", alert.id, alert.title, alert.message)
-
-
-def _read_outcome(entry: Entry) -> JobOutcome | None:
-    try:
-        return JobOutcome.from_json(entry.value)
-    except ValueError as error:
-        log.warning("%s can't be read, and is not counted: %s", entry.key, error)
-        return None

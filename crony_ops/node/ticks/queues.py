@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -10,8 +9,6 @@ from crony_ops.model.run import QueuedRun
 
 if TYPE_CHECKING:
     from crony_ops.store import Change, Entry
-
-log = logging.getLogger(__name__)
 
 
 class Queues:
@@ -32,10 +29,6 @@ class Queues:
     def of(self, job_id: str, node: str) -> Iterator[tuple[QueuedRun, Entry]]:
         """What the node of that name may claim, oldest tick first."""
         for key, entry in sorted(self._of.get(job_id, {}).items()):
-            try:
-                queued = QueuedRun.from_json(entry.value)
-            except ValueError as error:
-                log.warning("%s can't be read: %s", key, error)
-                continue
-            if queued.node in ("", node):
+            queued = QueuedRun.read(key, entry.value)
+            if queued is not None and queued.node in ("", node):
                 yield queued, entry
