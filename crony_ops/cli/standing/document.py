@@ -23,12 +23,24 @@ _RECENT = 3_600
 
 
 @dataclass(frozen=True, slots=True)
+class LivingWatcher:
+    """A watcher that lives, leading or standing by. ``started_at`` is in unix seconds."""
+
+    id: str
+    host: str
+    version: str
+    started_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class WatcherPart:
-    """``leader`` is empty and ``since`` None while nobody leads."""
+    """``leader`` is empty and ``since`` None while nobody leads. ``alive`` are leader and standbys,
+    by their ids."""
 
     leader: str
     since: float | None
     standbys: tuple[str, ...]
+    alive: tuple[LivingWatcher, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +180,10 @@ def _watcher(view: ClusterView) -> WatcherPart:
         leader=leader,
         since=view.leader.since if view.leader else None,
         standbys=tuple(sorted(w.id for w in view.watchers if w.id != leader)),
+        alive=tuple(
+            LivingWatcher(w.id, w.host, w.version, w.started_at)
+            for w in sorted(view.watchers, key=lambda watcher: watcher.id)
+        ),
     )
 
 

@@ -145,6 +145,11 @@ def test_the_document_is_json_data() -> None:
     assert json.loads(json.dumps(found))["watcher"]["standbys"] == ["w2"]
 
 
+def test_leader_and_standbys_are_told_with_the_version_that_each_runs() -> None:
+    alive = document().watcher.alive
+    assert [(w.id, w.version) for w in alive] == [("w1", "0.3.0"), ("w2", "0.3.0")]
+
+
 def test_recent_alerts_are_counted() -> None:
     found = document()
     assert found.alerts_last_hour == 1
