@@ -48,12 +48,15 @@ def run_daemon(
     live: Callable[[S, asyncio.Event], Awaitable[None]],
     arguments: Sequence[str] | None = None,
 ) -> int:
-    """Run ``live`` until it ends; SIGTERM and SIGINT set its event. Returns the exit status, which
-    is 1 for a bug, too: it is logged whole, and systemd starts the daemon again."""
+    """Run ``live`` until it ends; SIGTERM and SIGINT set its event. With `--check` it is not run.
+    Returns the exit status, which is 1 for a bug, too: it is logged whole, and systemd starts the
+    daemon again."""
     options = _parser(name).parse_args(arguments)
     log_format = begin(options.log_format, options.log_level)
     try:
-        asyncio.run(_until_signalled(live, read_settings(options.config, model)))
+        settings = read_settings(options.config, model)
+        if not options.check:
+            asyncio.run(_until_signalled(live, settings))
     except Exception as error:
         failures = _ours(error)
         if not failures:
@@ -67,6 +70,9 @@ def run_daemon(
 def _parser(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name)
     parser.add_argument("--config", type=Path, default=Path(f"/etc/crony/{name[6:]}.yaml"))
+    parser.add_argument(
+        "--check", action="store_true", help="say whether the settings can be used, and end"
+    )
     parser.add_argument("--log-level", default="INFO", choices=("DEBUG", "INFO", "WARNING"))
     parser.add_argument(
         "--log-format",

@@ -56,6 +56,16 @@ async def is_a_bug(_: Settings, __: asyncio.Event) -> None:
     raise KeyError("gone")
 
 
+def test_settings_are_checked_without_a_start(
+    config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--check", "--config", str(config)]
+    assert run_daemon("crony-node", Settings, fails, arguments) == 0
+    config.write_text("{evn: {}}")
+    assert run_daemon("crony-node", Settings, fails, arguments) == 2
+    assert "evn: Extra inputs are not permitted" in capfd.readouterr().err
+
+
 def test_an_orderly_end_is_silent(config: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run_daemon("crony-node", Settings, well, ["--config", str(config)]) == 0
     assert capfd.readouterr().err == ""
