@@ -42,13 +42,17 @@ if TYPE_CHECKING:
 class HistoryRow:
     """A run, ended or under way (``state`` running), or a gap (``missed``: ``count`` ticks up to
     and including ``tick``). ``tick``, ``at`` (its end; for a run under way its claim) are in unix
-    seconds, ``late`` and ``took`` in seconds; ``took`` is None for what was never started."""
+    seconds, ``late`` and ``took`` in seconds; ``took`` is None for what was never started.
+    ``epoch`` is what it saw as CRONY_EPOCH, ``incarnation`` the lease of its node that it was
+    claimed under; None for a gap, and where the version that wrote it did not note them."""
 
     run_id: str
     state: RunState | Literal["missed"]
     tick: int
     at: float
     node: str
+    epoch: int | None
+    incarnation: int | None
     late: float
     late_because: str
     took: float | None
@@ -112,6 +116,8 @@ def _under_way(run: OpenRun, names: dict[str, str], now: float) -> HistoryRow:
         tick=run.tick,
         at=run.claimed_at,
         node=names.get(run.node, run.node),
+        epoch=run.epoch or None,
+        incarnation=run.incarnation or None,
         late=0.0,
         late_because="",
         took=max(0.0, now - run.claimed_at),
@@ -129,6 +135,8 @@ def _row(record: RunRecord | GapRecord) -> HistoryRow:
             tick=record.last,
             at=record.at,
             node=record.node_name or record.node,
+            epoch=None,
+            incarnation=None,
             late=0.0,
             late_because="",
             took=None,
@@ -142,6 +150,8 @@ def _row(record: RunRecord | GapRecord) -> HistoryRow:
         tick=record.tick,
         at=record.ended_at,
         node=record.node_name or record.node,
+        epoch=record.epoch or None,
+        incarnation=record.incarnation or None,
         late=record.late,
         late_because=record.late_because,
         took=duration(record),

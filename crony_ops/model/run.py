@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
@@ -72,7 +72,11 @@ class RunKind(StrEnum):
 
 
 class OpenRun(Record):
-    """`/crony/open/<node_uuid>/<job_id>/<run_id>`: claimed or running, on whom, in which life."""
+    """`/crony/open/<node_uuid>/<job_id>/<run_id>`: claimed or running, on whom, in which life.
+
+    ``incarnation`` is the lease that it was claimed under, ``epoch`` the assignment's revision
+    then; 0 where an older version claimed it.
+    """
 
     run_id: RunId
     job_id: JobId
@@ -80,6 +84,7 @@ class OpenRun(Record):
     kind: RunKind = RunKind.tick
     node: str
     incarnation: int
+    epoch: int = 0
     rerun: int = 0
     on_node_loss_rerun: bool = False
     bound: bool = False
@@ -126,6 +131,7 @@ class RunRecord(Record):
     """`/crony/run/<job_id>/<run_id>`: a run that ended, with the tail of each attempt's output.
 
     ``late``: seconds from its time to its start, 0 up to one second; ``late_because`` says why.
+    ``incarnation`` and ``epoch`` are those of its claim; 0 where an older version wrote it.
     """
 
     type: Literal["run"] = "run"
@@ -136,6 +142,8 @@ class RunRecord(Record):
     kind: RunKind = RunKind.tick
     node: str
     node_name: str = ""
+    incarnation: int = 0
+    epoch: int = 0
     reason: str = ""
     rerun: int = 0
     started_at: float | None = None
@@ -143,6 +151,39 @@ class RunRecord(Record):
     late: float = 0.0
     late_because: str = ""
     attempts: tuple[Attempt, ...] = ()
+
+    @classmethod
+    def of_run(
+        cls,
+        run: OpenRun,
+        state: RunState,
+        *,
+        node_name: str,
+        ended_at: float,
+        reason: str = "",
+        started_at: float | None = None,
+        late: tuple[float, str] = (0.0, ""),
+        attempts: tuple[Attempt, ...] = (),
+    ) -> Self:
+        """How a run ended that was claimed so."""
+        return cls(
+            run_id=run.run_id,
+            job_id=run.job_id,
+            tick=run.tick,
+            state=state,
+            kind=run.kind,
+            node=run.node,
+            node_name=node_name,
+            incarnation=run.incarnation,
+            epoch=run.epoch,
+            reason=reason,
+            rerun=run.rerun,
+            started_at=started_at,
+            ended_at=ended_at,
+            late=late[0],
+            late_because=late[1],
+            attempts=attempts,
+        )
 
     @property
     def succeeded(self) -> bool:

@@ -163,16 +163,11 @@ def lost_run(
     """A run whose node died under it. Its re-run waits until a node that only seems dead has
     surely ended it."""
     run = seen.value
-    record = RunRecord(
-        run_id=run.run_id,
-        job_id=run.job_id,
-        tick=run.tick,
-        state=RunState.lost,
-        kind=run.kind,
-        node=run.node,
+    record = RunRecord.of_run(
+        run,
+        RunState.lost,
         node_name=node_name,
         reason=f"its node {node_name} was lost",
-        rerun=run.rerun,
         ended_at=now,
     )
     rerun = rerun_of(run, node_name, f"was lost with {node_name}", now + fence_delay)

@@ -159,6 +159,10 @@ def _of_runs(view: ClusterView, evidence: list[Evidence], now: float) -> list[Fi
             found.append(Finding("claim", _claim(view, each, node, now)))
         elif isinstance(each, RunRecord):
             found.append(Finding("run", f"{each.run_id}: {_times(each)}"))
+            if each.incarnation:
+                found.append(
+                    Finding("claim", f"{each.run_id}: {node} claimed it {_fenced_by(each)}")
+                )
             if each.late:
                 because = each.late_because or "it is not said why"
                 found.append(Finding("late", f"{brief(each.late)} after its time: {because}"))
@@ -170,10 +174,17 @@ def _of_runs(view: ClusterView, evidence: list[Evidence], now: float) -> list[Fi
 
 def _claim(view: ClusterView, run: OpenRun, node: str, now: float) -> str:
     said = f"{run.run_id}: {node} claimed it {span(now - run.claimed_at)} ago"
+    said += f" {_fenced_by(run)}"
     present = view.nodes.get(run.node)
     if run.incarnation and present is not None and present.incarnation != run.incarnation:
-        return f"{said} under lease {run.incarnation:x}, and has another since: it came anew"
-    return f"{said} under lease {run.incarnation:x}"
+        return f"{said}, and has another lease since: it came anew"
+    return said
+
+
+def _fenced_by(run: OpenRun | RunRecord) -> str:
+    """What its claim was held to. A version before this one noted no epoch."""
+    epoch = f", epoch {run.epoch}" if run.epoch else ""
+    return f"under lease {run.incarnation:x}{epoch}"
 
 
 def _times(record: RunRecord) -> str:

@@ -25,7 +25,8 @@ from crony_ops.model.run import Attempt, RunKind, RunState
 class RunContext(Record):
     """What a run is told besides its job. ``tick``, ``previous_tick`` and ``next_due``, when the
     run after it is to start, are unix seconds, ``node`` is a name, ``kill_grace`` is in seconds.
-    ``late``: by how many seconds the run started late, and why.
+    ``epoch`` and ``incarnation`` are those of its claim. ``late``: by how many seconds the run
+    started late, and why.
 
     ``dies_with_agent``: its processes must not outlive the agent (a job whose runs are made again
     when their node is lost). The processes of all others do, and can be adopted.
@@ -38,6 +39,7 @@ class RunContext(Record):
     next_due: int | None = None
     node: str
     epoch: int
+    incarnation: int = 0
     kind: RunKind = RunKind.tick
     reason: str = ""
     rerun: int = 0

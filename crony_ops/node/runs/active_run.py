@@ -20,12 +20,10 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Start:
     """When and how a claimed run starts. ``fires_at`` and ``next_due``, when the run after it is to
-    start, are in unix seconds; ``epoch`` is the assignment's revision; ``way`` tells how it came
-    here."""
+    start, are in unix seconds; ``way`` tells how it came here."""
 
     run: OpenRun
     assignment: Assignment
-    epoch: int
     fires_at: float
     previous_tick: int | None
     next_due: int
@@ -37,6 +35,7 @@ class Start:
 class ActiveRun:
     """A run that this node has claimed and not yet reported.
 
+    ``adopted``: it was begun by an earlier life of this agent, under another lease.
     ``execution`` is None until it starts; ``ended`` is set when it is over, reported or not: from
     then on it is in nobody's way. ``late``: seconds, and why. ``waited_for`` and ``replaced`` are
     the ids of the runs that held it up, and of those that it ended.
@@ -46,6 +45,7 @@ class ActiveRun:
     job: Job
     fires_at: float = 0.0
     offline: bool = False
+    adopted: bool = False
     execution: Execution | None = None
     late: tuple[float, str] = (0.0, "")
     waited_for: tuple[str, ...] = ()

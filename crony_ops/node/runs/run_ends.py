@@ -33,20 +33,14 @@ class RunEnds:
     ) -> None:
         """Returns when the end is safe: with etcd, or on this disk. ``offline``: etcd does not
         know of the run. ``late``: by how many seconds it started late, and why."""
-        record = RunRecord(
-            run_id=run.run_id,
-            job_id=run.job_id,
-            tick=run.tick,
-            state=outcome.state,
-            kind=run.kind,
-            node=run.node,
+        record = RunRecord.of_run(
+            run,
+            outcome.state,
             node_name=self._node_name,
             reason=outcome.reason or run.reason,
-            rerun=run.rerun,
             started_at=outcome.started_at,
             ended_at=outcome.ended_at,
-            late=late[0],
-            late_because=late[1],
+            late=late,
             attempts=in_measure(outcome.attempts),
         )
         self._metrics.run_ended(outcome.state)

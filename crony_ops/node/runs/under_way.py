@@ -100,7 +100,9 @@ class Runs:
         execution = Execution.adopt(files, self._http, **self._processes.hooks(run))
         if execution is None:
             return False
-        active = ActiveRun(run, execution.job, offline=run.bound, execution=execution, late=late)
+        active = ActiveRun(
+            run, execution.job, offline=run.bound, adopted=True, execution=execution, late=late
+        )
         self._enter(active)
         with about(job=run.job_id, run=run.run_id):
             self._group.create_task(self._follow(active, execution))
@@ -112,7 +114,8 @@ class Runs:
         about to run again. ``but``: the incarnation whose lease stands."""
         for runs in list(self._active.values()):
             for active in runs:
-                if active.run.fenceable and active.run.incarnation not in (0, but):
+                stands = active.adopted or active.run.incarnation == but
+                if active.run.fenceable and not stands:
                     active.stop(RunState.fenced, "this node's lease ran out")
 
     def stop(
@@ -173,7 +176,8 @@ class Runs:
             previous_tick=start.previous_tick,
             next_due=start.next_due,
             node=self._settings.name,
-            epoch=start.epoch,
+            epoch=run.epoch,
+            incarnation=run.incarnation,
             kind=run.kind,
             reason=run.reason,
             rerun=run.rerun,

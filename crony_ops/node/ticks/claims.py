@@ -82,6 +82,7 @@ def open_run(
             "tick": tick,
             "node": me.uuid,
             "incarnation": me.incarnation,
+            "epoch": holding.revision,
             "on_node_loss_rerun": job.rerun,
             "bound": holding.bound,
             "claimed_at": now,

@@ -241,7 +241,6 @@ class Duty:
             Start(
                 run=run,
                 assignment=holding.assignment(),
-                epoch=holding.revision,
                 fires_at=fires_at,
                 previous_tick=holding.schedule.previous_before(run.tick),
                 next_due=holding.next_due(run.tick, time.time()),

@@ -172,6 +172,7 @@ class Offline:
             tick=tick,
             node=self._me.uuid,
             incarnation=self._me.incarnation,
+            epoch=holding.revision,
             on_node_loss_rerun=holding.job.rerun,
             bound=True,
             claimed_at=now,
@@ -182,7 +183,6 @@ class Offline:
             Start(
                 run=run,
                 assignment=holding.assignment(),
-                epoch=holding.revision,
                 fires_at=holding.fires_at(tick),
                 previous_tick=holding.schedule.previous_before(tick),
                 next_due=holding.next_due(tick, now),

@@ -25,7 +25,7 @@ async def test_runs_and_gaps_show_with_what_they_add_up_to(
     records: list[RunRecord | GapRecord] = [
         a_run(TICKS[0], took=0.5),
         a_gap(TICKS[1], TICKS[1] + 30, 2, "nobody was there"),
-        a_run(TICKS[2], RunState.failed, 2.0, reason="exit 3"),
+        a_run(TICKS[2], RunState.failed, 2.0, reason="exit 3", epoch=41, incarnation=7),
     ]
     await put_all(etcd, {keys.run("backup", record.run_id): record for record in records})
     running = under_way(TICKS[2] + 60)
@@ -33,6 +33,8 @@ async def test_runs_and_gaps_show_with_what_they_add_up_to(
 
     found = json.loads((await crony_ops("history", "backup", "-o", "json")).out)
     assert [row["state"] for row in found["runs"]] == ["running", "failed", "missed", "succeeded"]
+    claims = [(row["epoch"], row["incarnation"]) for row in found["runs"]]
+    assert claims == [(None, 7), (41, 7), (None, None), (None, None)]
     assert found["statistics"]["success_rate"] == 0.5
     assert found["statistics"]["took"] == [0.5, 2.0]
     out = (await crony_ops("history", "backup")).out

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from crony_ops.cli.kill import Ending, choose, end_runs
 from crony_ops.cli.view.cluster_view import OpenKey, look
-from crony_ops.model.run import Kill, RunRecord, RunState
+from crony_ops.model.run import Kill, OpenRun, RunRecord, RunState
 from tests.faults.scene import Scene, scene
 
 if TYPE_CHECKING:
@@ -181,6 +181,8 @@ async def test_an_order_that_finds_no_agent_is_obeyed_by_its_next_life(tmp_path:
         await run_now(it, "stubborn")
         await it.until(mark.exists, "it runs")
         (run,) = await open_runs(it, "stubborn")
+        (entry,) = (await it.cluster.store.range(it.cluster.keys.opens)).entries
+        claimed = OpenRun.from_json(entry.value)
         node = it.cluster.node("node-1")
         node.kill()
         await it.cluster.store.put(it.cluster.keys.kill(*run), order().to_json())
@@ -188,6 +190,8 @@ async def test_an_order_that_finds_no_agent_is_obeyed_by_its_next_life(tmp_path:
         await it.until(lambda: len(records(it, "stubborn")) == 1, "the run has ended")
         (record,) = records(it, "stubborn")
         assert (record.state, record.reason) == (RunState.killed, "killed by ada@ops")
+        assert (record.epoch, record.incarnation) == (claimed.epoch, claimed.incarnation)
+        assert min(record.epoch, record.incarnation) > 0
 
 
 def records(it: Scene, job_id: str) -> list[RunRecord]:

@@ -226,9 +226,21 @@ def test_a_late_start_says_why() -> None:
 
 def test_a_claim_names_its_lease_and_a_node_that_came_anew() -> None:
     kept = explained(open=(under_way(TICK, node="u-web-1"),))
-    anew = explained(open=(under_way(TICK, node="u-web-1", incarnation=6),))
+    anew = explained(open=(under_way(TICK, node="u-web-1", incarnation=6, epoch=41),))
     assert about(kept, "claim") == [f"{tick_run_id(TICK)}: web-1 claimed it 21 s ago under lease 7"]
-    assert about(anew, "claim")[0].endswith("under lease 6, and has another since: it came anew")
+    assert about(anew, "claim")[0].endswith(
+        "under lease 6, epoch 41, and has another lease since: it came anew"
+    )
+
+
+def test_a_run_that_ended_names_the_lease_and_the_epoch_of_its_claim() -> None:
+    ended = a_run(TICK, RunState.lost, node_name="web-1", incarnation=0x2F, epoch=41)
+    found = explained(runs=(ended,))
+    assert about(found, "claim") == [
+        f"{tick_run_id(TICK)}: web-1 claimed it under lease 2f, epoch 41"
+    ]
+    of_an_older_version = a_run(TICK)
+    assert about(explained(runs=(of_an_older_version,)), "claim") == []
 
 
 def test_a_job_on_every_node_has_a_verdict_for_each() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +12,11 @@ from crony_ops.model.run import (
     MAX_RERUNS,
     OpenRun,
     RunKind,
+    RunRecord,
+    RunState,
     gap_id,
     once_run_id,
+    read_run,
     rerun_id,
     rerun_of,
     tick_run_id,
@@ -102,3 +107,23 @@ def test_a_tick_in_milliseconds_is_unreadable_and_no_far_future() -> None:
     assert Cursor.from_json(b'{"tick": 1795363200}').tick == 1_795_363_200
     with pytest.raises(ValueError, match="less than"):
         Cursor.from_json(b'{"tick": 1795363200000}')
+
+
+class TestTheRecordOfAnEnd:
+    RUN = open_run("20260101T000000Z-r1", epoch=41, incarnation=7, kind="queued", rerun=1)
+
+    def test_says_under_which_assignment_and_lease_the_run_was_claimed(self) -> None:
+        record = RunRecord.of_run(self.RUN, RunState.succeeded, node_name="n", ended_at=2.0)
+        assert (record.epoch, record.incarnation) == (41, 7)
+        assert (record.run_id, record.job_id, record.tick) == ("20260101T000000Z-r1", "j", 1)
+        assert (record.node, record.kind, record.rerun) == ("u", RunKind.queued, 1)
+        assert read_run(record.to_json()) == record
+
+    def test_of_an_older_version_says_neither(self) -> None:
+        record = RunRecord.of_run(self.RUN, RunState.lost, node_name="n", ended_at=2.0)
+        written = json.loads(record.to_json())
+        del written["epoch"], written["incarnation"]
+        read = read_run(json.dumps(written).encode())
+        assert isinstance(read, RunRecord)
+        assert (read.epoch, read.incarnation) == (0, 0)
+        assert json.loads(read.to_json()) == written

@@ -72,6 +72,7 @@ def test_a_claim_puts_the_cursor_at_its_tick_and_opens_the_run(
     assert cursor(etcd) == NOON + 60
     assert open_runs(etcd) == [run]
     assert (run.run_id, run.incarnation) == ("20270115T080100Z-s", LEASE)
+    assert run.epoch == holding.revision
 
 
 def test_a_tick_is_claimed_once(etcd: EtcdModel, holding: Holding) -> None:

@@ -67,6 +67,7 @@ class Picture:
             tick=tick,
             node=f"u-{name}",
             incarnation=1,
+            epoch=given.mod_revision,
             on_node_loss_rerun=job.rerun,
             bound=job.run_on.bound,
         )

@@ -181,6 +181,7 @@ class TestARunThatDiedWithItsNode:
         record = picture.record(run)
         assert record is not None
         assert (record.state, record.reason) == (RunState.lost, "its node a was lost")
+        assert (record.epoch, record.incarnation) == (run.epoch, run.incarnation)
         assert picture.etcd.get(picture.keys.news("j", run.run_id)) is not None
         assert not picture.etcd.prefix(picture.keys.opens)
         assert not picture.etcd.prefix(picture.keys.queue)
