@@ -22,18 +22,19 @@ up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl
 test: $(INSTALLED) etcd ## all tests, against real etcd servers
 	@$(BIN)/pytest -q -n 3 --dist worksteal
 
-lint: $(INSTALLED) ## format, lint, types, import layers, YAML
+lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles
 	@$(BIN)/ruff check -q .
 	@$(BIN)/ruff format -q --check .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports >.venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
 	@$(BIN)/yamllint -s .
+	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint -q
 
 bench: $(INSTALLED) ## the benchmarks, each beside its floor
 	@$(BIN)/python -m bench $(ONLY)
 
 clean: ## remove all that these targets have made
-	@rm -rf .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
