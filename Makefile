@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 ETCD := .venv/etcd
+WHEELHOUSE := dist/wheelhouse
 
 # The distribution's etcd, if `make test` had to fetch it, goes before the wheel's.
 export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint bench clean etcd
+.PHONY: help demo up test lint bench wheelhouse clean etcd always
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,8 +34,26 @@ lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and ro
 bench: $(INSTALLED) ## the benchmarks, each beside its floor
 	@$(BIN)/python -m bench $(ONLY)
 
+# What goes to hosts is built here, for they may reach no index. For hosts whose Python or machine is
+# another than this one's, say which (further ones may follow, into the same folder):
+#   make wheelhouse FOR='--python-version 3.13 --platform manylinux_2_28_aarch64'
+# For presets that install packages of their own: make wheelhouse WITH='requests==2.32.3'
+wheelhouse: $(INSTALLED) $(WHEELHOUSE)/.own $(WHEELHOUSE)/.needed ## what hosts install, into dist/wheelhouse
+
+$(WHEELHOUSE)/.own: pyproject.toml README.md $(shell find crony_ops -type f ! -path '*/__pycache__/*')
+	@echo "building the wheel"
+	@$(BIN)/python -m pip wheel -qq --disable-pip-version-check --no-deps -w $(WHEELHOUSE) .
+	@touch $@
+
+# `pip` itself is among them: so a host needs neither pip nor ensurepip.
+$(WHEELHOUSE)/.needed: pyproject.toml $(if $(FOR)$(WITH),always) | $(WHEELHOUSE)/.own
+	@$(BIN)/python -m pip download -qq --disable-pip-version-check --only-binary=:all: $(FOR) \
+		--find-links $(WHEELHOUSE) -d $(WHEELHOUSE) pip $(WITH) \
+		"crony-ops[node,watcher]==$$($(BIN)/python -c 'import crony_ops; print(crony_ops.__version__)')"
+	@touch $@
+
 clean: ## remove all that these targets have made
-	@rm -rf .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible
+	@rm -rf dist .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
