@@ -17,6 +17,8 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "next": ("next.NextList", "ahead.heat_map.HeatMap", "ahead.herd.HerdList"),
     "nodes": ("nodes.NodeList", "nodes.NodeStory", "live.LiveDocument"),
     "drain": ("drain.DrainDocument",),
+    "rollout": ("rollout.RolloutDocument",),
+    "doctor": ("doctor.DoctorDocument",),
     "rebalance": ("rebalance.RebalanceDocument",),
     "history": ("history.HistoryDocument",),
     "logs": ("logs.LogsDocument",),

@@ -50,6 +50,8 @@ COMMANDS: dict[str, Entry] = {
     "uncordon": Entry("cordon", "uncordon", "Let a node have jobs again."),
     "drain": Entry("drain", "drain", "Have a node give its jobs up."),
     "forget": Entry("forget", "forget", "Forget a node that never comes back."),
+    "rollout": Entry("rollout", "rollout", "Run a playbook over the fleet."),
+    "doctor": Entry("doctor", "doctor", "Look for what is wrong, on the hosts too."),
     "rebalance": Entry("rebalance", "rebalance", "Spread the jobs evenly over the nodes."),
     "cursor": Entry("cursor", "app", "Mend up to when a job is accounted for."),
     "restored": Entry("restored", "restored", "Go on after etcd was restored from a snapshot."),

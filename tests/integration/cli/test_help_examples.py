@@ -39,6 +39,11 @@ jobs:
     shell: echo begun; exec sleep 600
     run_on: {node: node-1}
 """
+PLAYBOOK = """- hosts: all
+  gather_facts: false
+  tasks: [{ansible.builtin.debug: {msg: hello}}]
+"""
+INVENTORY = "web: {hosts: {web-1: {ansible_connection: local}}}\n"
 
 
 def verbs() -> list[tuple[str, ...]]:
@@ -68,6 +73,11 @@ class Place:
         shutil.copytree(REPOSITORY / "jobs", folder / "jobs")
         shutil.copytree(REPOSITORY / "roles", folder / "roles")
         (folder / "jobs" / "more.yaml").write_text(MORE_JOBS)
+        (folder / "playbooks").mkdir()
+        for name in ("site", "nodes"):
+            (folder / "playbooks" / f"{name}.yml").write_text(PLAYBOOK)
+        (folder / "hosts.yml").write_text(INVENTORY)
+        (folder / "ansible.cfg").write_text("[defaults]\ninventory = hosts.yml\n")
         (folder / "etc" / "cron.d").mkdir(parents=True)
         for name in ("crontab", "cron.d/raid"):
             line = f"25 6 * * * root echo {Path(name).name}\n"
