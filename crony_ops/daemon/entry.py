@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import signal
 import sys
@@ -52,6 +53,7 @@ def run_daemon(
     Returns the exit status, which is 1 for a bug, too: it is logged whole, and systemd starts the
     daemon again."""
     options = _parser(name).parse_args(arguments)
+    faulthandler.enable()  # where it hung, when a watchdog ends it
     log_format = begin(options.log_format, options.log_level)
     try:
         settings = read_settings(options.config, model)

@@ -198,6 +198,7 @@ class Agent:
                 monotonic=time.monotonic(),
             ),
             registered=self._registration.registered,
+            stalled=time.monotonic() - self._registration.tried_at,
             spooled=self._journal.spool_size(),
             runs_under_way=len(self._runs.ids()),
             jobs=len(self._holdings.of),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from crony_ops.daemon.entry import run_daemon
 from crony_ops.daemon.exposition import expose
 from crony_ops.daemon.logs import about
+from crony_ops.daemon.notify import ServiceManager, Standing, keep_told
 from crony_ops.node.agent import Agent
 from crony_ops.node.journal import Journal
 from crony_ops.node.metrics import NodeMetrics
@@ -43,7 +45,13 @@ async def _run_agent(
             def ailments() -> list[str]:
                 return agent.vitals().ailments(settings.ttl)
 
+            def standing() -> Standing:
+                at = agent.vitals()
+                words = at.in_words(settings.ttl, stopping=stop.is_set())
+                return Standing(at.registered, words, at.stalled)
+
             group.create_task(expose(settings.listen, metrics.registry, ailments))
+            group.create_task(keep_told(ServiceManager.of(os.environ), standing, stop))
             await agent.run(stop)
             raise _Stopped
     except* _Stopped:

@@ -55,6 +55,7 @@ class Registration:
         self._on_registered = on_registered
         self._keeper = LeaseKeeper(etcd, settings.ttl)
         self._started_at = time.time()
+        self._tried_at = time.monotonic()
         self._registered = False
         self._lapsed = False
         self.incarnation = 0
@@ -69,6 +70,11 @@ class Registration:
     def deadline(self) -> float:
         """On boottime(): up to here this node may act as the one that holds its jobs."""
         return self._keeper.deadline
+
+    @property
+    def tried_at(self) -> float:
+        """On the monotonic clock: when etcd was last asked to have us, whatever it said."""
+        return max(self._tried_at, self._keeper.tried_at)
 
     @property
     def registered(self) -> bool:
@@ -86,6 +92,7 @@ class Registration:
         Raises NodeTaken where another live agent holds the uuid; no failure of etcd ends it.
         """
         while True:
+            self._tried_at = time.monotonic()
             try:
                 await self._register()
                 self._registered = True

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Vitals:
-    """``spooled``: ends of runs that etcd was not told yet; ``presets_failed``: those whose present
-    script did not run to its end."""
+    """``stalled``: seconds since etcd was last asked to have this node; ``spooled``: ends of runs
+    that etcd was not told yet; ``presets_failed``: those whose present script did not run to its
+    end."""
 
     contact: Contact
     registered: bool
+    stalled: float
     spooled: int
     runs_under_way: int
     jobs: int
@@ -28,3 +30,10 @@ class Vitals:
         if not self.registered:
             found.append("not registered: no tick is claimed")
         return found
+
+    def in_words(self, ttl: float, *, stopping: bool) -> str:
+        runs = f"{self.runs_under_way} run{'' if self.runs_under_way == 1 else 's'} under way"
+        if stopping:
+            return f"stopping, {runs}"
+        jobs = f"{self.jobs} job{'' if self.jobs == 1 else 's'}"
+        return "; ".join([*self.ailments(ttl), f"{jobs}, {runs}"])

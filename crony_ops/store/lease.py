@@ -29,6 +29,7 @@ class LeaseKeeper:
 
     ``deadline``, on boottime(), counts from the sending of the last answered renewal. etcd counts
     from its receipt, and ends a lease late rather than early: up to the deadline the lease stands.
+    ``tried_at``, on the monotonic clock: when etcd was last asked, whatever it said.
     """
 
     def __init__(self, etcd: Etcd, ttl: int) -> None:
@@ -36,9 +37,11 @@ class LeaseKeeper:
         self.ttl = ttl
         self.lease = 0
         self.deadline = 0.0
+        self.tried_at = time.monotonic()
 
     async def grant(self) -> int:
         """Take a new lease, whatever became of the old one. Raises StoreError."""
+        self.tried_at = time.monotonic()
         sent = boottime()
         self.lease = await self._etcd.grant(self.ttl)
         self.deadline = sent + self.ttl
@@ -81,6 +84,7 @@ class LeaseKeeper:
             sent = boottime()
 
         while True:
+            self.tried_at = time.monotonic()
             try:
                 left = await self._etcd.keep_alive_once(
                     self.lease, timeout=self.ttl / 3, on_send=sending

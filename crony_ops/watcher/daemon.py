@@ -96,6 +96,17 @@ class WatcherDaemon:
         at, view = self.contact(), self._leads_by
         return Vitals(at, fleet_numbers(view) if view is not None and at.lease_margin > 0 else None)
 
+    def in_words(self) -> str:
+        role = "leads" if self._leads_by is not None else "stands by"
+        return "; ".join([*self.contact().ailments(self._settings.ttl), role])
+
+    def stalled(self) -> float:
+        """Seconds since the last renewal was tried, or since a leader's look was due."""
+        due = [self._keeper.tried_at] if self._keeper is not None else []
+        if self._leads_by is not None:
+            due.append(self._look_by)
+        return max(0.0, time.monotonic() - min(due)) if due else 0.0
+
     async def _meet_key_space(self, etcd: Etcd) -> None:
         """Make `/crony/meta` if it is not there; refuse a key space that is newer than we are."""
         meta = Meta(incarnation=secrets.token_hex(8), cluster=self._settings.cluster)
@@ -165,6 +176,7 @@ class WatcherDaemon:
             return
         log.info("leading since revision %d", term)
         self._look = True
+        self._look_by = time.monotonic()
         try:
             await mirror.reached(self._keys.leader, term)
             await self._lead(etcd, mirror, keeper, term)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from crony_ops.daemon.entry import run_daemon
 from crony_ops.daemon.exposition import expose
 from crony_ops.daemon.logs import about
+from crony_ops.daemon.notify import ServiceManager, Standing, keep_told
 from crony_ops.watcher.daemon import WatcherDaemon
 from crony_ops.watcher.metrics import WatcherMetrics
 from crony_ops.watcher.settings import WatcherSettings
@@ -21,11 +23,16 @@ async def _live(settings: WatcherSettings, stop: asyncio.Event) -> None:
     def ailments() -> list[str]:
         return daemon.contact().ailments(settings.ttl)
 
+    def standing() -> Standing:
+        takes_part = daemon.contact().lease_margin > 0
+        return Standing(takes_part, daemon.in_words(), daemon.stalled())
+
     with about(watcher=settings.id):
         async with asyncio.TaskGroup() as group:
             tasks = [
                 group.create_task(daemon.run()),
                 group.create_task(expose(settings.listen, metrics.registry, ailments)),
+                group.create_task(keep_told(ServiceManager.of(os.environ), standing, stop)),
             ]
             await stop.wait()
             for task in tasks:

@@ -16,6 +16,7 @@ from crony_ops.node.vitals import Vitals
 WELL = Vitals(
     contact=Contact(lease_margin=9.0, watch_age=1.0),
     registered=True,
+    stalled=0.0,
     spooled=3,
     runs_under_way=2,
     jobs=7,
