@@ -106,6 +106,10 @@ class LocalClusterFailed(CronyError):
     message = "the local cluster: {reason}"
 
 
+class MissingExtra(CronyError):
+    message = "{what} needs more than is installed here: pip install 'crony-ops[{extra}]'"
+
+
 def first_cause(error: BaseException) -> BaseException:
     """Of a task group's errors the one that was raised on purpose, else the first."""
     if not isinstance(error, BaseExceptionGroup):

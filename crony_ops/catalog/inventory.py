@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from crony_ops.errors import InvalidInput
@@ -16,10 +18,12 @@ _PATIENCE = 60
 
 
 class Inventory(NamedTuple):
-    """``groups`` map a name to all hosts in it, also those of its children."""
+    """``groups`` map a name to all hosts in it, also those of its children. ``variables`` map a
+    host to its own, those of its groups included; templates in them are as they are written."""
 
     hosts: frozenset[str]
     groups: Mapping[str, frozenset[str]]
+    variables: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 def find_inventory(folder: Path) -> Path | None:
@@ -37,7 +41,8 @@ def read_inventory(path: Path) -> Inventory | None:
 
     ``path`` is an inventory, or an `ansible.cfg`, whose folder is then Ansible's.
     """
-    program = shutil.which(PROGRAM)
+    # That of our own environment need not be on PATH.
+    program = shutil.which(PROGRAM) or shutil.which(Path(sys.executable).with_name(PROGRAM))
     if program is None:
         return None
     named = () if path.name == "ansible.cfg" else ("--inventory", str(path.absolute()))
@@ -77,4 +82,4 @@ def inventory_of(listed: Mapping[str, Any]) -> Inventory:
     names |= {child for name in names for child in (listed[name] or {}).get("children", ())}
     groups = {name: hosts_in(name, frozenset((name,))) for name in names}
     known = listed.get("_meta", {}).get("hostvars", {})
-    return Inventory(frozenset().union(known, *groups.values()), groups)
+    return Inventory(frozenset().union(known, *groups.values()), groups, known)

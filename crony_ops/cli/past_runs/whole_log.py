@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crony_ops.cli.terminal.connection import LOCAL_CLUSTER
+from crony_ops.cli.terminal.local import local_cluster
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -51,20 +51,10 @@ def log_place(
 
 
 def _state_folder(settings: EtcdSettings, folder: Path, node: str) -> Path | None:
-    """Of a node in a local cluster: one whose folder stands above ``folder``, and whose etcd is
-    the very one that is asked."""
-    files = (parent / LOCAL_CLUSTER for parent in (folder, *folder.parents))
-    cluster_file = next((file for file in files if file.is_file()), None)
-    if cluster_file is None:
-        return None
-    from crony_ops.local.folder import ClusterFolder
-
-    cluster = ClusterFolder(cluster_file.parent)
-    ports = cluster.last_ports()
-    if ports is None or settings.addresses != (f"127.0.0.1:{ports[0]}",):
-        return None
-    state = cluster.state(node)
-    return state if state.is_dir() else None
+    """Of a node in a local cluster."""
+    cluster = local_cluster(settings, folder)
+    state = None if cluster is None else cluster.state(node)
+    return state if state is not None and state.is_dir() else None
 
 
 def read_log(path: Path) -> Iterator[str]:
