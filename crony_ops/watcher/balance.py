@@ -20,7 +20,7 @@ from crony_ops.watcher.eligibility import Fleet, Want, eligible
 from crony_ops.watcher.placement import Step
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 
 _SINK = ""
 """Where all load flows to: the vertex beside those of the nodes and of the kinds."""
@@ -34,12 +34,14 @@ def balance(
     fleet: Fleet,
     busy: Collection[tuple[str, str]],
     resting: Set[str],
+    given_up: Callable[[], bool] = lambda: False,
 ) -> list[Step]:
     """Each job's move from one eligible node to another, in the order of the job ids.
 
     A job moves only if it is on one node alone, where it may stay, and may leave it (see `Want`);
     ``resting`` jobs never do. ``busy`` is as in `place`: where there is a choice, a job without an
-    open run goes. What has one is in the answer too, and has to wait for its end.
+    open run goes. What has one is in the answer too, and has to wait for its end. From when it is
+    ``given_up`` on, what has been found is returned.
     """
     flow = _Flow(dict.fromkeys(fleet.alive, 0))
     for homes in assigned.values():
@@ -49,7 +51,7 @@ def balance(
     for nodes, by_home in _kinds(wants, assigned, fleet, resting).items():
         flow.kinds.append(_Kind(nodes, by_home))
     flow.level()
-    while cycle := flow.cheaper_cycle():
+    while not given_up() and (cycle := flow.cheaper_cycle()):
         flow.take(cycle)
     steps = [step for kind in flow.kinds for step in kind.steps(busy)]
     return sorted(steps, key=lambda step: step.job_id)

@@ -33,6 +33,7 @@ from crony_ops.watcher.clocks import LEADER, ClockSamples, judge_clocks
 from crony_ops.watcher.interest import Interest, interest_in
 from crony_ops.watcher.leadership import step_down, win_election
 from crony_ops.watcher.reconcile import Reconciler
+from crony_ops.watcher.spreading import Spreading
 from crony_ops.watcher.view import View
 from crony_ops.watcher.vitals import Vitals, fleet_numbers
 
@@ -195,9 +196,10 @@ class WatcherDaemon:
         settings, keys = self._settings, self._keys
         view = View(mirror, keys, cmd_auto_allocation=settings.cmd_auto_allocation)
         batcher = Batcher(etcd, guard=(create_is(keys.leader, term),))
-        reconciler = Reconciler(etcd, view, batcher, settings, self._metrics)
         async with asyncio.TaskGroup() as group:
             sender = group.create_task(batcher.run())
+            spreading = Spreading(group, on_found=self._look_again)
+            reconciler = Reconciler(etcd, view, batcher, settings, self._metrics, spreading)
             self._leads_by = view
             try:
                 while not keeper.expired():
@@ -210,6 +212,7 @@ class WatcherDaemon:
                     await self._reconcile(reconciler, clocks)
             finally:
                 self._leads_by = None
+                spreading.give_up()
                 sender.cancel()
 
     async def _reconcile(self, reconciler: Reconciler, clocks: Mapping[str, float | None]) -> None:
@@ -259,9 +262,13 @@ class WatcherDaemon:
                 self._leadership.set()
             interest = interest_in(change, keys, self._held)
             if interest is Interest.LOOK:
-                self._look = True
-            if interest is not Interest.NONE:
+                self._look_again()
+            elif interest is Interest.NEWS:
                 self._wake.set()
+
+    def _look_again(self) -> None:
+        self._look = True
+        self._wake.set()
 
     def _sample_clock(self, change: Change) -> None:
         """A renewal that is heard of live tells how the node's clock stands to ours."""

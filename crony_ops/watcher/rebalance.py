@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from crony_ops.model.cluster import Alert, Rebalance, Severity
 from crony_ops.store import Txn, delete, mod_is, put
+from crony_ops.watcher.eligibility import may_have
 from crony_ops.watcher.order import Order
 
 if TYPE_CHECKING:
     from crony_ops.store.keys import Keys
+    from crony_ops.watcher.eligibility import Fleet, Want
     from crony_ops.watcher.placement import Placement, Step
     from crony_ops.watcher.view import Seen
 
@@ -20,13 +22,55 @@ LIFE = 86_400.0
 _JOBS_NAMED = 20
 
 
-def join(placement: Placement, steps: Iterable[Step], busy: Collection[tuple[str, str]]) -> None:
-    """What may move now goes with the other steps; what has an open run is held until its end."""
+def foreseen(
+    assigned: Mapping[str, Mapping[str, int]], steps: Iterable[Step]
+) -> dict[str, dict[str, int]]:
+    """``assigned`` as in `place`, when those steps have been taken."""
+    after = {job_id: dict(homes) for job_id, homes in assigned.items()}
+    for step in steps:
+        homes = after.setdefault(step.job_id, {})
+        revision = homes.pop(step.source, 0)
+        if step.target:
+            homes[step.target] = revision
+    return after
+
+
+def standing(
+    steps: Iterable[Step],
+    wants: Mapping[str, Want],
+    assigned: Mapping[str, Mapping[str, int]],
+    fleet: Fleet,
+    fixed: Set[str],
+) -> list[Step]:
+    """Those of the steps, decided on an older picture, that could be decided on this one too:
+    the job is where it was, may stay there and may go, and is not among those that are ``fixed``.
+    ``wants`` go by job id."""
+
+    def stands(step: Step) -> bool:
+        want = wants.get(step.job_id)
+        return (
+            want is not None
+            and want.movable
+            and step.job_id not in fixed
+            and assigned.get(step.job_id, {}).keys() == {step.source}
+            and may_have(want, step.source, fleet)
+            and may_have(want, step.target, fleet)
+        )
+
+    return [step for step in steps if stands(step)]
+
+
+def join(placement: Placement, steps: Iterable[Step], busy: Collection[tuple[str, str]]) -> int:
+    """What may move now goes with the other steps; what has an open run is held until its end.
+
+    Returns how many move."""
+    before = len(placement.steps)
     for step in steps:
         if (step.source, step.job_id) in busy:
             placement.held[step.job_id] = "waits for a run to end"
         else:
             placement.steps.append(step)
+    return len(placement.steps) - before
 
 
 def ending(keys: Keys, wish: Seen[Rebalance], left: Sequence[Step], now: float) -> Iterable[Order]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -18,7 +18,6 @@ from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreRefused
 from crony_ops.model.cluster import JobOutcome
 from crony_ops.watcher import cursors, failover, job_health, rebalance, retention
-from crony_ops.watcher.balance import balance
 from crony_ops.watcher.complaints import Complaints
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
@@ -26,11 +25,14 @@ from crony_ops.watcher.placement import Placement, place
 from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
 
 if TYPE_CHECKING:
+    from crony_ops.model.cluster import Rebalance
     from crony_ops.model.node import Node
     from crony_ops.store import Batcher, Etcd, Txn
+    from crony_ops.watcher.eligibility import Fleet, Want
     from crony_ops.watcher.metrics import WatcherMetrics
     from crony_ops.watcher.settings import WatcherSettings
-    from crony_ops.watcher.view import View
+    from crony_ops.watcher.spreading import Spreading
+    from crony_ops.watcher.view import Seen, View
 
 log = logging.getLogger(__name__)
 
@@ -59,12 +61,14 @@ class Reconciler:
         batcher: Batcher,
         settings: WatcherSettings,
         metrics: WatcherMetrics,
+        spreading: Spreading,
     ) -> None:
         self._etcd = etcd
         self._view = view
         self._batcher = batcher
         self._settings = settings
         self._metrics = metrics
+        self._spreading = spreading
         self._complaints = Complaints()
         self._unplaced_since: dict[str, float] = {}
         self._forget_at = 0.0
@@ -76,7 +80,7 @@ class Reconciler:
         alive = view.alive()
         # Each line decides on what the one before it has written.
         await self._carry_out(failover.upkeep(view, alive, clocks, time.time()), look)
-        await self._carry_out(await self._place(alive, look), look)
+        await self._carry_out(self._place(alive, look), look)
         applied = look.applied
         await self._carry_out(await self._closings(), look)
         self._metrics.failovers_closed(look.applied - applied)
@@ -99,7 +103,7 @@ class Reconciler:
         """Take in the news, and look at nothing else. Raises as ``look``."""
         await self._carry_out(job_health.digest(self._view), Look(Placement()))
 
-    async def _place(self, alive: Mapping[str, Node | None], look: Look) -> Iterable[Order]:
+    def _place(self, alive: Mapping[str, Node | None], look: Look) -> Iterable[Order]:
         view, now = self._view, time.time()
         fleet, busy = view.fleet(), view.busy()
         open_runs, assigned = view.open_runs(), view.assigned()
@@ -107,14 +111,10 @@ class Reconciler:
         look.placement = place(wants, assigned, fleet, busy, view.away(), view.leaving())
         ended: Iterable[Order] = ()
         wish = view.rebalances.get("")
-        if wish is not None and not look.placement.steps:
-            # What must be goes first, and then this is looked at anew. Off the loop: it takes
-            # seconds for the largest of fleets, and the lease has to be kept meanwhile.
-            steps = await asyncio.to_thread(balance, wants, assigned, fleet, busy, view.resting())
-            ended = rebalance.ending(view.keys, wish, steps, now)
-            decided_on = {want.job_id: want.revision for want in wants}
-            unchanged = (s for s in steps if view.revision_of(s.job_id) == decided_on[s.job_id])
-            rebalance.join(look.placement, unchanged, busy)
+        if wish is None:
+            self._spreading.give_up()
+        else:
+            ended = self._rebalance(wish, wants, assigned, fleet, busy, look.placement, now)
         overdue = self._overdue(look.placement)
         look.waiting = len(overdue) < len(look.placement.unplaced)
         moves = Moves(view, alive, open_runs, self._settings.fence_delay, now)
@@ -124,6 +124,35 @@ class Reconciler:
             cursors.missing(view, assigned, now),
             ended,
         )
+
+    def _rebalance(
+        self,
+        wish: Seen[Rebalance],
+        wants: Sequence[Want],
+        assigned: Mapping[str, Mapping[str, int]],
+        fleet: Fleet,
+        busy: Collection[tuple[str, str]],
+        placement: Placement,
+        now: float,
+    ) -> Iterable[Order]:
+        """What is known by now of how to spread the jobs joins the ``placement``. When a whole
+        computation has found nothing to move, the order is fulfilled."""
+        order, spreading = wish.entry.mod_revision, self._spreading
+        spread = spreading.found_for(order)
+        steps = spread.steps if spread is not None else []
+        by_id = {want.job_id: want for want in wants} if steps else {}
+        # What waits to leave its node goes its own way.
+        fixed = self._view.resting() | placement.held.keys()
+        moving = {step.job_id for step in placement.steps}
+        left = rebalance.standing(steps, by_id, assigned, fleet, fixed | moving)
+        stale = spread is None or (steps and not left) or time.monotonic() >= spread.stale_at
+        if stale and not spreading.under_way:
+            # As things are when what must be has been done: something may have to be at each look.
+            then = rebalance.foreseen(assigned, placement.steps)
+            spreading.begin(order, wants, then, fleet, busy, fixed)
+        if rebalance.join(placement, left, busy):
+            spreading.give_up()  # what was known before these moves is not the best any more
+        return () if spread is None else rebalance.ending(self._view.keys, wish, steps, now)
 
     def _overdue(self, placement: Placement) -> dict[str, str]:
         """Jobs that have had no node for a TTL, and why: nodes that start together with the

@@ -185,11 +185,6 @@ class View:
         parts = (tail.partition("/") for tail, seen in self.given.items() if seen.value.leaving)
         return frozenset((node, job_id) for node, _, job_id in parts)
 
-    def revision_of(self, job_id: str) -> int:
-        """Of the wanted job's spec; 0 if nobody wants it."""
-        entry = self.wants.entry(job_id)
-        return entry.mod_revision if entry is not None else 0
-
     def resting(self) -> set[str]:
         """The paused jobs, also those whose pause can't be read."""
         prefix = self.keys.pauses
