@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from crony_ops.daemon.listen import Listen
-from crony_ops.model.job import EnvName, Name
+from crony_ops.model.job import EnvName, Name, UserName
 from crony_ops.model.node import node_uuid
 from crony_ops.model.size import Size
 from crony_ops.store.settings import EtcdSettings
@@ -17,7 +17,8 @@ from crony_ops.store.settings import EtcdSettings
 
 class NodeSettings(BaseModel):
     """Durations are in seconds. Every field has a default; without ``presets_dir`` the node offers
-    no presets. An empty ``uuid`` follows from the cluster's and the node's names."""
+    no presets. An empty ``uuid`` follows from the cluster's and the node's names. Without a
+    ``job_user`` it is the agent's own; without ``job_users`` a job may name anybody."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,6 +30,12 @@ class NodeSettings(BaseModel):
     groups: tuple[Name, ...] = ()
     state_dir: Path = Path("/var/lib/crony")
     presets_dir: Path | None = None
+    job_user: Annotated[
+        UserName | None, Field(description="whom a job runs as that names no user")
+    ] = None
+    job_users: Annotated[
+        tuple[UserName, ...] | None, Field(description="whom a job may name besides")
+    ] = None
     env: Annotated[dict[EnvName, str], Field(description="given to every run")] = {}
     listen: Annotated[Listen, Field(description="for /metrics and /healthz")] = "127.0.0.1:9107"
     ttl: Annotated[int, Field(ge=3)] = 10

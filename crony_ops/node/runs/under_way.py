@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import pwd
 import signal
 import time
 from collections.abc import Callable
@@ -19,6 +21,7 @@ from crony_ops.node.execution.run_folder import RunContext, RunFolder
 from crony_ops.node.machine import RunProcess
 from crony_ops.node.runs.active_run import ActiveRun, Start
 from crony_ops.node.runs.concurrency import Answer, may_start, named, still_running
+from crony_ops.node.runs.job_users import JobUsers
 from crony_ops.node.runs.lateness import LATE, lateness
 from crony_ops.node.wall_clock import clock_offset, sleep_until
 
@@ -52,6 +55,7 @@ class Runs:
         on_end: Callable[[str], None],
     ) -> None:
         self._settings = settings
+        self._users = JobUsers(_own_name(), settings.job_user, settings.job_users)
         self._folder = folder
         self._ends = ends
         self._presets = presets
@@ -193,7 +197,9 @@ class Runs:
             reason = f"can't be started: {error}"
             await self._end(active, Outcome(RunState.failed, reason, (), None, time.time()))
             return
-        execution = Execution(job, context, files, self._http, **self._processes.hooks(run))
+        execution = Execution(
+            self._users.settle(job), context, files, self._http, **self._processes.hooks(run)
+        )
         active.execution = execution
         await self._follow(active, execution)
 
@@ -215,6 +221,8 @@ class Runs:
                 return active.order.given
             if refusal := self._may_start(run):
                 return refusal
+            if forbidden := self._users.refusal(active.job):
+                return RunState.failed, forbidden
             others = [a for a in self.under_way(run.job_id) if a is not active and a.execution]
             running = tuple(other.run.run_id for other in others)
             answer = may_start(active.job, run.kind, running)
@@ -257,3 +265,10 @@ class Runs:
         if not remaining:
             del self._active[run.job_id]
         self._changed.set()
+
+
+def _own_name() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:  # a user that no one has named
+        return str(os.geteuid())
