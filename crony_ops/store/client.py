@@ -18,8 +18,9 @@ from crony_ops.errors import Compacted, OutcomeUnknown, StoreRefused, StoreUnava
 from crony_ops.store import members, watch, wire
 from crony_ops.store.endpoints import Connection, Endpoints, NotConnected, Stay
 from crony_ops.store.entry import Entry, Snapshot
+from crony_ops.store.keys import Keys
 from crony_ops.store.login import Login, Metadata
-from crony_ops.store.verdict import Verdict, in_words, verdict
+from crony_ops.store.verdict import Verdict, in_words, refusal, verdict
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -105,7 +106,8 @@ class Etcd:
 
     async def head(self) -> tuple[int, int]:
         """The cluster's id and its newest revision, as its quorum knows them."""
-        request = rpc.RangeRequest(key=wire.encode_key(f"{self.settings.prefix}/"), count_only=True)
+        meta = Keys(self.settings.prefix).meta  # a key that every client may read
+        request = rpc.RangeRequest(key=wire.encode_key(meta), count_only=True)
         header = (await self._read(request)).header
         return header.cluster_id, header.revision
 
@@ -269,7 +271,9 @@ class Etcd:
                 if not metadata and judged is Verdict.UNKNOWN:
                     judged = Verdict.NEVER_SENT
             if judged is Verdict.REFUSED:
-                raise _refusal(reason, code)
+                raise refusal(reason, code)
+            if judged is Verdict.OUTDATED:
+                self._login.forget(metadata)
             if judged is Verdict.UNAUTHENTICATED:
                 logins += 1
                 if logins > 2 or not self._login.forget(metadata):
@@ -277,7 +281,7 @@ class Etcd:
                 continue
             if judged is Verdict.UNKNOWN:
                 in_doubt = True
-            if judged is not Verdict.BUSY:
+            if judged not in (Verdict.BUSY, Verdict.OUTDATED):
                 self._endpoints.failed(stay, reason)
             if in_doubt and repeat is Repeat.NEVER:
                 raise OutcomeUnknown(reason=reason)
@@ -291,9 +295,3 @@ class Etcd:
         raise StoreUnavailable(
             endpoints=", ".join(self.settings.endpoints), reason=in_words(reason)
         )
-
-
-def _refusal(reason: str, code: str) -> Exception:
-    if "has been compacted" in reason:
-        return Compacted(revision="asked for", oldest="not told")
-    return StoreRefused(reason=reason.removeprefix("etcdserver: "), code=code)

@@ -14,6 +14,10 @@ class Keys:
 
     root: str = "/crony"
 
+    @property
+    def everything(self) -> str:
+        return f"{self.root}/"
+
     def node(self, node: str) -> str:
         return f"{self.root}/node/{node}"
 

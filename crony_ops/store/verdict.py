@@ -7,6 +7,8 @@ import re
 
 from grpc import StatusCode
 
+from crony_ops.errors import Compacted, StoreRefused
+
 
 class Verdict(enum.Enum):
     NEVER_SENT = enum.auto()
@@ -15,6 +17,8 @@ class Verdict(enum.Enum):
     """The server turned it away unread: any request may be sent again, a little later."""
     UNKNOWN = enum.auto()
     """It may have been applied: only what is harmless twice may be sent again."""
+    OUTDATED = enum.auto()
+    """Somebody's rights were changed meanwhile and nothing was done: it may be sent again."""
     UNAUTHENTICATED = enum.auto()
     """The token was not taken and nothing was done: log in, then send it again."""
     REFUSED = enum.auto()
@@ -30,7 +34,6 @@ _NEVER_SENT = (
 )
 _BAD_TOKEN = (
     "invalid auth token",
-    "revision of auth store is old",
     "user name is empty",
 )
 _UNSURE = (
@@ -47,6 +50,8 @@ _UNSURE = (
 def verdict(code: StatusCode, details: str) -> Verdict:
     """Judge a status. etcd's own words decide where its codes don't tell enough."""
     words = details.lower()
+    if "revision of auth store is old" in words:
+        return Verdict.OUTDATED
     if code is StatusCode.UNAUTHENTICATED or any(phrase in words for phrase in _BAD_TOKEN):
         return Verdict.UNAUTHENTICATED
     if code is StatusCode.UNAVAILABLE and any(phrase in words for phrase in _NEVER_SENT):
@@ -57,6 +62,13 @@ def verdict(code: StatusCode, details: str) -> Verdict:
         # An answer too large for us is an answer: the request behind it was done.
         return Verdict.UNKNOWN if "received message larger" in words else Verdict.REFUSED
     return Verdict.UNKNOWN if code in _UNSURE else Verdict.REFUSED
+
+
+def refusal(reason: str, code: str) -> Compacted | StoreRefused:
+    """The error that tells of a no. ``code`` is the name of a StatusCode."""
+    if "has been compacted" in reason:
+        return Compacted(revision="asked for", oldest="not told")
+    return StoreRefused(reason=reason.removeprefix("etcdserver: "), code=code)
 
 
 _AROUND = re.compile(

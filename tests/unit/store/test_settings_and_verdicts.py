@@ -64,7 +64,7 @@ def test_settings_that_could_not_work_are_refused(bad: dict[str, object]) -> Non
         (StatusCode.UNAUTHENTICATED, "etcdserver: invalid auth token", Verdict.UNAUTHENTICATED),
         (
             *(StatusCode.INVALID_ARGUMENT, "etcdserver: revision of auth store is old"),
-            Verdict.UNAUTHENTICATED,
+            Verdict.OUTDATED,
         ),
         (StatusCode.INVALID_ARGUMENT, "etcdserver: duplicate key", Verdict.REFUSED),
         (StatusCode.PERMISSION_DENIED, "etcdserver: permission denied", Verdict.REFUSED),
