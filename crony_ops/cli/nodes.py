@@ -11,21 +11,23 @@ import typer
 from crony_ops.cli.completion import node_names
 from crony_ops.cli.live import live
 from crony_ops.cli.standing.text import in_words, nodes_table
-from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import Output, OutputOption, show, span, table
+from crony_ops.cli.terminal.connection import Cluster, connected_to_fleet
+from crony_ops.cli.terminal.output import Output, OutputOption, say, show, span, table
 from crony_ops.cli.view.cluster_view import ClusterView, look
+from crony_ops.cli.view.expected import expected_of
 from crony_ops.cli.view.lookup import node_named
 from crony_ops.cli.view.node_parts import NodePart, node_parts
 from crony_ops.errors import InvalidInput
-from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
 
 
 @dataclass(frozen=True, slots=True)
 class NodeList:
-    """The living nodes by name, then the lost ones. ``at`` is in unix seconds."""
+    """The living nodes by name, then the lost and the missing ones. ``at`` is in unix seconds."""
 
     at: float
     nodes: tuple[NodePart, ...]
@@ -52,9 +54,9 @@ class NodeStory:
     open: tuple[RunThere, ...]
 
 
-@connected
+@connected_to_fleet
 def nodes(
-    settings: EtcdSettings,
+    cluster: Cluster,
     name: Annotated[
         str | None, typer.Argument(help="one node, by name or uuid", autocompletion=node_names)
     ] = None,
@@ -64,7 +66,10 @@ def nodes(
     once: Annotated[bool, typer.Option("--once", help="with --live: look once")] = False,
     output: OutputOption = Output.text,
 ) -> None:
-    """List the nodes, living and lost; or tell all about one.
+    """List the nodes, living, lost and missing; or tell all about one.
+
+    A missing one is a host in group `nodes` of the inventory, where one is configured, that has no
+    agent.
 
     The document of `--output json` is {at, nodes: [NodePart]}, or for one node {at, node, presets,
     jobs, open: [{node, job_id, run_id}]}; times are in unix seconds. With --live it is {node,
@@ -77,25 +82,42 @@ def nodes(
     """
     if (live_ or once) and (name is None or not live_):
         raise InvalidInput(reason="--live wants the name of one node, and --once wants --live")
-    view = look(settings)
-    now = time.time()
+    view, now = look(cluster.etcd), time.time()
+    if live_ and name is not None:
+        live(cluster.etcd, view, node_named(view, name), output, once=once)
+        return
+    parts = node_parts(view, _expected(cluster.inventory))
     if name is None:
-        parts = node_parts(view)
         show(NodeList(now, parts), output, lambda console: console.print(nodes_table(parts, now)))
         return
-    if live_:
-        live(settings, view, node_named(view, name), output, once=once)
-        return
-    story = node_story(view, node_named(view, name), now)
+    story = node_story(view, _part_named(view, parts, name), now)
     show(story, output, lambda console: _print(console, story, now))
 
 
-def node_story(view: ClusterView, uuid: str, now: float) -> NodeStory:
-    """All about the node, which must be a known one, at ``now`` in unix seconds."""
+def _expected(inventory: Path | None) -> frozenset[str] | None:
+    found = expected_of(inventory)
+    if found.trouble:
+        say(f"not compared with the inventory: {found.trouble}")
+    return found.nodes
+
+
+def _part_named(view: ClusterView, parts: tuple[NodePart, ...], name: str) -> NodePart:
+    """Raises UnknownName."""
+    missing = (part for part in parts if part.state == "missing" and part.name == name)
+    found = next(missing, None)
+    if found is None:
+        uuid = node_named(view, name)
+        found = next(part for part in parts if part.uuid == uuid)
+    return found
+
+
+def node_story(view: ClusterView, node: NodePart, now: float) -> NodeStory:
+    """All about the node, at ``now`` in unix seconds."""
+    uuid = node.uuid
     known = view.nodes.get(uuid) or (view.rosters[uuid].node if uuid in view.rosters else None)
     return NodeStory(
         at=now,
-        node=next(part for part in node_parts(view) if part.uuid == uuid),
+        node=node,
         presets=dict(known.presets) if known else {},
         jobs=tuple(sorted(job_id for job_id, held in view.assigned.items() if uuid in held)),
         open=tuple(RunThere(*run) for run in view.opens if run.node == uuid),
@@ -105,7 +127,7 @@ def node_story(view: ClusterView, uuid: str, now: float) -> NodeStory:
 def _print(console: Console, story: NodeStory, now: float) -> None:
     node = story.node
     console.print(nodes_table((node,), now))
-    console.print(f"uuid      {node.uuid}")
+    console.print(f"uuid      {node.uuid or '-'}")
     console.print(f"address   {node.ip or '-'}")
     console.print(f"groups    {', '.join(node.groups) or '-'}")
     if node.lost_at is not None:

@@ -11,12 +11,11 @@ import typer
 
 from crony_ops.cli.standing.look import StatusLook, hurried
 from crony_ops.cli.standing.text import print_status
-from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.connection import Cluster, connected_to_fleet
 from crony_ops.cli.terminal.output import Output, OutputOption, console, show
 from crony_ops.errors import InvalidInput
 from crony_ops.model.duration import parse_duration
 from crony_ops.store.keys import Keys
-from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
     from crony_ops.cli.standing.document import StatusDocument
@@ -25,9 +24,9 @@ UNHEALTHY = 3
 _USUAL_INTERVAL = 2
 
 
-@connected
+@connected_to_fleet
 def status(
-    settings: EtcdSettings,
+    cluster: Cluster,
     output: OutputOption = Output.text,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="exit with 3 when something is unhealthy")
@@ -44,6 +43,9 @@ def status(
 ) -> int:
     """Show how etcd, the watchers, the nodes and the jobs stand, and what is wrong.
 
+    Where an inventory is configured (CRONY_INVENTORY, or `inventory:` in cli.yaml), a host of its
+    group `nodes` that has no agent is shown as missing.
+
     The document of `--output json` has the fields of StatusDocument: times in unix seconds, sizes
     in bytes. With --watch it comes on a line of its own at each change, or {at, error} when etcd
     goes away; on a terminal the screen is drawn anew, with what has changed marked for 5 s.
@@ -56,21 +58,22 @@ def status(
     if not watch:
         if interval is not None:
             raise InvalidInput(reason="--interval goes with --watch")
-        document = asyncio.run(_look(settings, jobs))
+        document = asyncio.run(_look(cluster, jobs))
         show(document, output, lambda console: print_status(console, document))
         return 0 if document.healthy or not exit_code else UNHEALTHY
     if exit_code:
         raise InvalidInput(reason="--watch ends with Ctrl-C, which says nothing of health")
     with contextlib.suppress(KeyboardInterrupt):
-        _watch(settings, jobs, _seconds(interval), output)
+        _watch(cluster, jobs, _seconds(interval), output)
     return 0
 
 
-async def _look(settings: EtcdSettings, jobs: Path) -> StatusDocument:
+async def _look(cluster: Cluster, jobs: Path) -> StatusDocument:
     from crony_ops.store.client import Etcd
 
-    async with Etcd(hurried(settings)) as etcd:
-        return await StatusLook(etcd, Keys(settings.prefix), jobs).look()
+    async with Etcd(hurried(cluster.etcd)) as etcd:
+        look = StatusLook(etcd, Keys(cluster.etcd.prefix), jobs, cluster.inventory)
+        return await look.look()
 
 
 def _seconds(interval: str | None) -> int:
@@ -84,12 +87,12 @@ def _seconds(interval: str | None) -> int:
     return seconds
 
 
-def _watch(settings: EtcdSettings, jobs: Path, interval: int, output: Output) -> None:
+def _watch(cluster: Cluster, jobs: Path, interval: int, output: Output) -> None:
     """Until interrupted. Raises InvalidInput where it can't be shown."""
     from crony_ops.cli.standing.watch import watch_as_json, watch_on_screen
 
     if output is Output.json:
-        asyncio.run(watch_as_json(settings, jobs, interval))
+        asyncio.run(watch_as_json(cluster, jobs, interval))
         return
     screen = console()
     if output is not Output.text or not screen.is_terminal:
@@ -97,4 +100,4 @@ def _watch(settings: EtcdSettings, jobs: Path, interval: int, output: Output) ->
             reason="--watch draws on a terminal, and this is none; --output json prints a line at "
             "each change"
         )
-    asyncio.run(watch_on_screen(settings, jobs, interval, screen))
+    asyncio.run(watch_on_screen(cluster, jobs, interval, screen))

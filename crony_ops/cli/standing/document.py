@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.ahead.upcoming import Firing, upcoming
+from crony_ops.cli.view.expected import NOTHING_EXPECTED
 from crony_ops.cli.view.job_standing import Standing, State, standings
-from crony_ops.cli.view.node_parts import FailoverCounts, NodePart, failover_counts, node_parts
+from crony_ops.cli.view.node_parts import (
+    GONE,
+    FailoverCounts,
+    NodePart,
+    failover_counts,
+    node_parts,
+)
 from crony_ops.errors import BadSchedule
 from crony_ops.model.cluster import Severity  # noqa: TC001 - read for the schema
 from crony_ops.store.member_status import MemberStatus  # noqa: TC001 - read for the schema
@@ -17,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from crony_ops.cli.view.cluster_view import ClusterView
+    from crony_ops.cli.view.expected import Expected
 
 _ALERTS_SHOWN = 5
 _RECENT = 3_600
@@ -130,17 +138,23 @@ class StatusDocument:
 
 
 def status_document(
-    view: ClusterView, members: Sequence[MemberStatus], drift: str | None, now: float
+    view: ClusterView,
+    members: Sequence[MemberStatus],
+    drift: str | None,
+    now: float,
+    expected: Expected = NOTHING_EXPECTED,
 ) -> StatusDocument:
     """``now`` is in unix seconds; ``drift`` is as in `SyncPart`."""
     jobs = standings(view, now)
     counts = _counts(view, jobs, now)
-    nodes = node_parts(view)
+    nodes = node_parts(view, expected.nodes)
     failing = tuple(_failing(view, job) for job in _in_state(jobs, State.failing))
     unassigned = tuple(
         JobWithReason(job.job_id, job.reason) for job in _in_state(jobs, State.unassigned)
     )
     problems = tuple(_problems(view, members, nodes, counts))
+    if expected.trouble:
+        problems += (expected.trouble,)
     alerts = sorted(view.alerts, key=lambda alert: (-alert.at, alert.id))
     return StatusDocument(
         at=now,
@@ -259,6 +273,12 @@ def _problems(
         for node in nodes
         if node.state == "lost" and node.jobs
     ]
+    problems += [
+        f"node {node.name} is lost, and the inventory has it"
+        for node in nodes
+        if node.state == "lost" and not node.jobs and node.in_inventory
+    ]
+    problems += [f"node {node.name} is missing" for node in nodes if node.state == "missing"]
     if counts.failing:
         problems.append(f"{counts.failing:,} {_jobs(counts.failing)} failing")
     if counts.unassigned:
@@ -266,7 +286,7 @@ def _problems(
     problems += [
         f"the clock of {node.name} is {node.clock_offset:+.1f} s off"
         for node in nodes
-        if node.clock_offset is not None and node.state != "lost"
+        if node.clock_offset is not None and node.state not in GONE
     ]
     problems += [f"{key} can't be read" for key in view.unreadable]
     return problems

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from crony_ops.cli.standing.document import StatusDocument, member_trouble, status_document
 from crony_ops.cli.view.cluster_view import ClusterView, read_cluster
 from crony_ops.cli.view.drift import drift
+from crony_ops.cli.view.expected import NOTHING_EXPECTED, Expected, expected_of
 from crony_ops.errors import StoreUnavailable, first_cause
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _PATIENCE = 3.0
 # Two processes of git's: too much for every look, and a tree changes by hand.
 _DRIFT_KNOWN_FOR = 15.0
+# One that can't be read is a second of Ansible's each time.
+_INVENTORY_KNOWN_FOR = 15.0
 
 
 class NoQuorum(StoreUnavailable):
@@ -36,12 +39,18 @@ def hurried(settings: EtcdSettings) -> EtcdSettings:
 
 
 class StatusLook:
-    """``jobs`` is the folder that the last sync is compared with; None: it is not compared."""
+    """``jobs`` is the folder that the last sync is compared with, ``inventory`` what the nodes
+    are; None: they are not compared."""
 
-    def __init__(self, etcd: Etcd, keys: Keys, jobs: Path | None) -> None:
+    def __init__(
+        self, etcd: Etcd, keys: Keys, jobs: Path | None, inventory: Path | None = None
+    ) -> None:
         self._etcd = etcd
         self._keys = keys
         self._jobs = jobs
+        self._inventory = inventory
+        self._expected = NOTHING_EXPECTED
+        self._expected_until = 0.0
         self._view: ClusterView | None = None
         self._drift: str | None = None
         self._drift_of: object = None
@@ -55,6 +64,7 @@ class StatusLook:
         try:
             async with asyncio.TaskGroup() as group:
                 members = group.create_task(self._etcd.members())
+                expected = group.create_task(self._expect())
                 try:
                     view = await self._read()
                 except StoreUnavailable as error:
@@ -62,13 +72,21 @@ class StatusLook:
                 drifted = group.create_task(self._drifted(view))
         except ExceptionGroup as several:
             raise first_cause(several) from None
-        return status_document(view, members.result(), drifted.result(), time.time())
+        return status_document(
+            view, members.result(), drifted.result(), time.time(), expected.result()
+        )
 
     async def _read(self) -> ClusterView:
         known = self._view
         if known is None or (await self._etcd.head())[1] != known.revision:
             self._view = known = await read_cluster(self._etcd, self._keys)
         return known
+
+    async def _expect(self) -> Expected:
+        if self._inventory is not None and time.monotonic() > self._expected_until:
+            self._expected = await asyncio.to_thread(expected_of, self._inventory)
+            self._expected_until = time.monotonic() + _INVENTORY_KNOWN_FOR
+        return self._expected
 
     async def _drifted(self, view: ClusterView) -> str | None:
         if self._jobs is None:

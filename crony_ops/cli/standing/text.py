@@ -9,6 +9,7 @@ from rich.text import Text
 
 from crony_ops.cli.standing.document import member_trouble
 from crony_ops.cli.terminal.output import span, table
+from crony_ops.cli.view.node_parts import GONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,6 +25,7 @@ NODE_STYLES = {
     "draining": "yellow",
     "unreadable": "red",
     "lost": "bold red",
+    "missing": "bold red",
 }
 _LISTED = 10
 _SEVERITIES = {"critical": "bold red", "warning": "yellow", "info": ""}
@@ -76,13 +78,13 @@ def status_grid(document: StatusDocument, marked: frozenset[str] = frozenset()) 
 def nodes_table(
     nodes: Iterable[NodePart], now: float, marked: frozenset[str] = frozenset()
 ) -> Table:
-    """The living nodes' presets, the lost ones' failover."""
+    """The living nodes' presets, the lost ones' failover; what the inventory says of either."""
     rows = (
         (
             Text(node.name, "reverse" if f" {node.name}" in marked else ""),
             Text(node.state, NODE_STYLES[node.state]),
             node.jobs,
-            "-" if node.state == "lost" else node.running,
+            "-" if node.state in GONE else node.running,
             span(now - node.seen_at) if node.seen_at else "-",
             node.version or "-",
             _presets(node, now),
@@ -184,11 +186,15 @@ def _jobs(document: StatusDocument) -> Text:
 def _presets(node: NodePart, now: float) -> str:
     if node.failover is not None:
         return in_words(node.failover)
+    if node.state == "missing":
+        return "the inventory has it, and it has no agent"
     ready = ", ".join(node.presets)
     failed = "; ".join(f"{p.preset}: {p.reason}, {span(now - p.at)} ago" for p in node.not_ready)
     parts = [ready, f"({failed})" if failed else "", f"[{node.why}]" if node.why else ""]
     if node.clock_offset is not None:
         parts.append(f"[its clock is {node.clock_offset:+.1f} s off]")
+    if node.in_inventory is False:
+        parts.append("[not in the inventory]")
     return "  ".join(part for part in parts if part) or "-"
 
 

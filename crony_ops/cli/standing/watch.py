@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from crony_ops.cli.standing.document import StatusDocument
-    from crony_ops.store.settings import EtcdSettings
+    from crony_ops.cli.terminal.connection import Cluster
 
 # Long enough for an eye that was elsewhere.
 _MARKED_FOR = 5.0
@@ -50,15 +50,15 @@ class NoStatus:
     error: str
 
 
-async def frames(settings: EtcdSettings, jobs: Path, interval: float) -> AsyncIterator[Frame]:
+async def frames(cluster: Cluster, jobs: Path, interval: float) -> AsyncIterator[Frame]:
     """One at once, and one each ``interval`` seconds, whatever becomes of etcd."""
     from crony_ops.store.client import Etcd
 
     document: StatusDocument | None = None
     known: dict[str, object] = {}
     changed_at: dict[str, float] = {}
-    async with Etcd(hurried(settings)) as etcd:
-        look = StatusLook(etcd, Keys(settings.prefix), jobs)
+    async with Etcd(hurried(cluster.etcd)) as etcd:
+        look = StatusLook(etcd, Keys(cluster.etcd.prefix), jobs, cluster.inventory)
         while True:
             error = ""
             try:
@@ -74,21 +74,19 @@ async def frames(settings: EtcdSettings, jobs: Path, interval: float) -> AsyncIt
             await asyncio.sleep(interval)
 
 
-async def watch_on_screen(
-    settings: EtcdSettings, jobs: Path, interval: float, screen: Console
-) -> None:
+async def watch_on_screen(cluster: Cluster, jobs: Path, interval: float, screen: Console) -> None:
     """On the terminal's other screen, which leaves what stood there before as it was."""
     from rich.live import Live
 
     with Live(console=screen, screen=True, auto_refresh=False) as live:
-        async for frame in frames(settings, jobs, interval):
+        async for frame in frames(cluster, jobs, interval):
             live.update(sheet(frame, time.time()), refresh=True)
 
 
-async def watch_as_json(settings: EtcdSettings, jobs: Path, interval: float) -> None:
+async def watch_as_json(cluster: Cluster, jobs: Path, interval: float) -> None:
     """The document on a line of its own whenever something has changed; a NoStatus when etcd goes
     away."""
-    async for frame in frames(settings, jobs, interval):
+    async for frame in frames(cluster, jobs, interval):
         if not frame.changed:
             continue
         if frame.error or frame.document is None:

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from crony_ops.model.cluster import Failover
 
 
-NodeState = Literal["up", "cordoned", "draining", "unreadable", "lost"]
+NodeState = Literal["up", "cordoned", "draining", "unreadable", "lost", "missing"]
+GONE: tuple[NodeState, ...] = ("lost", "missing")
+"""Of nodes without a living agent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ class FailoverCounts:
 class NodePart:
     """``seen_at`` is by the node's own clock; of a lost node, when the leader
     found it lost. ``clock_offset``: seconds that its clock is wrong,
-    if that is too much. ``failover`` is that of the node's last loss, if it is lost."""
+    if that is too much. ``failover`` is that of the node's last loss, if it is lost.
+    ``in_inventory``: whether the inventory has it in group `nodes`; null where none is configured,
+    or it can't be read. A ``missing`` node is one that only the inventory knows: it has no uuid."""
 
     name: str
     uuid: str
@@ -60,24 +64,46 @@ class NodePart:
     clock_offset: float | None
     lost_at: float | None
     failover: FailoverCounts | None
+    in_inventory: bool | None
 
 
-def node_parts(view: ClusterView) -> tuple[NodePart, ...]:
-    """The living nodes by name, then the lost ones."""
+def node_parts(view: ClusterView, expected: frozenset[str] | None = None) -> tuple[NodePart, ...]:
+    """The living nodes by name, then the lost and the missing ones. ``expected``: the names that
+    the inventory has, None where that is not known."""
     held = Counter(node for nodes in view.assigned.values() for node in nodes)
     running = Counter(run.node for run in view.opens)
-    return tuple(
-        sorted(
-            (
-                _node(view, uuid, held[uuid], running[uuid])
-                for uuid in view.alive | view.rosters.keys()
-            ),
-            key=lambda node: (node.state == "lost", node.name, node.uuid),
-        )
+    parts = [
+        _node(view, uuid, held[uuid], running[uuid], expected)
+        for uuid in view.alive | view.rosters.keys()
+    ]
+    parts += [_missing(name) for name in (expected or frozenset()) - {part.name for part in parts}]
+    return tuple(sorted(parts, key=lambda node: (node.state in GONE, node.name, node.uuid)))
+
+
+def _missing(name: str) -> NodePart:
+    return NodePart(
+        name=name,
+        uuid="",
+        state="missing",
+        jobs=0,
+        running=0,
+        seen_at=0.0,
+        version="",
+        ip="",
+        groups=(),
+        presets=(),
+        not_ready=(),
+        why="",
+        clock_offset=None,
+        lost_at=None,
+        failover=None,
+        in_inventory=True,
     )
 
 
-def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
+def _node(
+    view: ClusterView, uuid: str, jobs: int, running: int, expected: frozenset[str] | None
+) -> NodePart:
     roster = view.rosters.get(uuid)
     node = view.nodes.get(uuid) or (roster.node if roster else None)
     cordon = view.cordons.get(uuid)
@@ -93,8 +119,9 @@ def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
         key=lambda failover: failover.started_at,
         default=None,
     )
+    name = node.name if node else uuid
     return NodePart(
-        name=node.name if node else uuid,
+        name=name,
         uuid=uuid,
         state=state,
         jobs=jobs,
@@ -120,6 +147,7 @@ def _node(view: ClusterView, uuid: str, jobs: int, running: int) -> NodePart:
         clock_offset=roster.clock_offset if roster else None,
         lost_at=roster.lost_at if roster and state == "lost" else None,
         failover=failover_counts(view, last) if last and state == "lost" else None,
+        in_inventory=None if expected is None else name in expected,
     )
 
 

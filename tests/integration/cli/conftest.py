@@ -28,13 +28,14 @@ class Ended:
 
 
 class CommandLine:
-    def __init__(self, settings: EtcdSettings, folder: Path) -> None:
+    def __init__(self, settings: EtcdSettings, folder: Path, **variables: str) -> None:
         self.folder = folder
         self._environment = {
             **{name: v for name, v in os.environ.items() if not name.startswith("CRONY_")},
             "HOME": str(folder),
             "CRONY_ETCD_ENDPOINTS": ",".join(settings.endpoints),
             "CRONY_ETCD_PREFIX": settings.prefix,
+            **variables,
         }
 
     async def __call__(self, *arguments: str, status: int = 0) -> Ended:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crony_ops.cli.terminal import connection
-from crony_ops.cli.terminal.connection import find_etcd
+from crony_ops.cli.terminal.connection import find_cluster, find_etcd
 from crony_ops.errors import BadConfig
 
 
@@ -92,3 +92,26 @@ def test_a_file_that_is_named_must_be_there(home: Path) -> None:
 def test_an_endpoint_that_is_none_is_laid_at_the_right_door(home: Path) -> None:
     with pytest.raises(BadConfig, match=r"the environment and the flags: .*no usable port"):
         find_etcd({"CRONY_ETCD_ENDPOINTS": "a:b"}, home)
+
+
+def test_the_inventory_is_that_of_the_file_which_names_etcd_too(home: Path) -> None:
+    config = _config(home / "fleet" / "cli.yaml", "/fleet", "inventory: hosts.yml\n")
+    environment = {"CRONY_CONFIG": str(config)}
+    assert find_cluster(environment, home).inventory == home / "fleet" / "hosts.yml"
+    assert find_cluster(environment, home, endpoints="b:1").inventory is None
+    assert find_cluster(environment | {"CRONY_ETCD_PREFIX": "/x"}, home).inventory is None
+    environment["CRONY_INVENTORY"] = "others.yml"
+    assert find_cluster(environment, home, endpoints="b:1").inventory == home / "others.yml"
+
+
+def test_no_inventory_is_found_by_chance(home: Path) -> None:
+    _config(home / ".crony" / "cluster.yaml", "/local")
+    (home / "inventory").mkdir()
+    (home / "inventory" / "hosts.yml").write_text("nodes: {hosts: {web-1: {}}}\n")
+    assert find_cluster({}, home).inventory is None
+
+
+def test_an_inventory_that_is_no_path_is_refused(home: Path) -> None:
+    config = _config(home / "cli.yaml", "/fleet", "inventory: [a, b]\n")
+    with pytest.raises(BadConfig, match="inventory: no path"):
+        find_cluster({}, home, config=config)
