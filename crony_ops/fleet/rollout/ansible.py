@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crony_ops.errors import CronyError, InvalidInput
+from crony_ops.errors import CronyError, InvalidInput, MissingExtra
 from crony_ops.fleet.rollout.outline import PlayOutline, all_hosts, read_outline
 
 PROGRAM = "ansible-playbook"
@@ -27,10 +27,6 @@ _OUTLINE_PATIENCE = 120
 # A task that runs on a host is not waited for; but what runs here takes a moment to end.
 _INTERRUPTED_PATIENCE = 10.0
 _LOOK_EVERY = 1  # whole seconds, for pexpect
-
-
-class NoAnsible(CronyError):
-    message = "this needs Ansible on this machine: pip install 'crony-ops[fleet]'"
 
 
 class NotKept(CronyError):
@@ -73,8 +69,8 @@ class Ended:
 def outline(order: Order) -> tuple[PlayOutline, ...]:
     """What would be done, where; no host is asked.
 
-    Raises NoAnsible, and InvalidInput, with Ansible's own words, for what it can't run, and where
-    there is no host for it.
+    Raises MissingExtra, and InvalidInput: with Ansible's own words for what it can't run, and
+    where there is no host for it.
     """
     try:
         done = subprocess.run(
@@ -104,13 +100,13 @@ def run(order: Order, heed: Callable[[Mapping[str, Any]], None]) -> Ended:
     """To the end, each event given to ``heed``. Only in the main thread: Ctrl-C ends it.
 
     The first Ctrl-C, or a SIGTERM, has ansible-playbook end by itself; a second one, or ten
-    seconds, kill it. Raises NoAnsible and NotKept.
+    seconds, kill it. Raises MissingExtra and NotKept.
     """
     try:
         from ansible_runner.config.runner import RunnerConfig
         from ansible_runner.runner import Runner
     except ImportError:
-        raise NoAnsible from None
+        raise _without_ansible() from None
     now = time.time()
     name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}.{int(now % 1 * 1000):03}Z"
     kept = order.folder / ARTEFACTS
@@ -203,12 +199,16 @@ def _interruptible() -> Iterator[_Interruption]:
 
 
 def _program() -> str:
-    """That of our own environment, which need not be on PATH. Raises NoAnsible."""
+    """That of our own environment, which need not be on PATH. Raises MissingExtra."""
     beside = Path(sys.executable).with_name(PROGRAM)
     found = str(beside) if beside.is_file() else shutil.which(PROGRAM)
     if found is None:
-        raise NoAnsible
+        raise _without_ansible()
     return found
+
+
+def _without_ansible() -> MissingExtra:
+    return MissingExtra(what="a rollout", extra="fleet")
 
 
 def _environment() -> dict[str, str]:

@@ -258,7 +258,7 @@ def test_without_ansible_it_says_what_to_install(project: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "crony-ops: this needs Ansible on this machine: pip install 'crony-ops[fleet]'\n"
+        "crony-ops: a rollout needs more than is installed here: pip install 'crony-ops[fleet]'\n"
     )
 
 
