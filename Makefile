@@ -9,10 +9,10 @@ WHEELHOUSE := dist/wheelhouse
 export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint bench wheelhouse clean etcd always
+.PHONY: help demo up test lint bench wheelhouse clean etcd nspawn always
 
 help: ## print this
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 demo: $(INSTALLED) ## a cluster on this machine loses a node and its leader; every tick is audited
 	@$(BIN)/python -m crony_ops.local.demo
@@ -20,8 +20,10 @@ demo: $(INSTALLED) ## a cluster on this machine loses a node and its leader; eve
 up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl-C
 	@$(BIN)/crony-ops up
 
-test: $(INSTALLED) etcd ## all tests, against real etcd servers
-	@$(BIN)/pytest -q -n 3 --dist worksteal
+# The hosts' tests measure times: they run alone, and whatever became of the others.
+test: $(INSTALLED) etcd nspawn ## all tests: against real etcd servers, then on real hosts
+	@$(BIN)/pytest -q --ignore=tests/hosts -n 3 --dist worksteal; others=$$?; \
+		$(BIN)/pytest -q tests/hosts; exit $$((others | $$?))
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles
 	@$(BIN)/ruff check -q .
@@ -71,3 +73,14 @@ etcd:
 		{ apt-get update -qq && apt-get download -qq etcd-server; }; } && \
 		dpkg -x etcd-server_*.deb . && rm etcd-server_*.deb; } >/dev/null 2>&1 || \
 		echo "no etcd from apt: testing with the wheel's"
+
+# What boots hosts for tests. Where this can't be had those tests are skipped, and say what lacks.
+nspawn:
+	@for needed in debootstrap systemd-nspawn ip ssh; do \
+		command -v $$needed >/dev/null || lacking="$$lacking $$needed"; done; \
+	[ -z "$$lacking" ] || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || { \
+		export DEBIAN_FRONTEND=noninteractive; \
+		get="apt-get install -y -q --no-install-recommends \
+			debootstrap systemd-container iproute2 openssh-client"; \
+		$$get || { apt-get update -q && $$get; }; } >/dev/null 2>&1 </dev/null || \
+		echo "apt does not get$$lacking"

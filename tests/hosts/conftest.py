@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.hosts.fleet import LEDGER, Fleet
 from tests.hosts.lab import CannotRun, Lab
+from tests.hosts.lab.cache import one_at_a_time
+from tests.hosts.lab.inventory import REPOSITORY
 
 _HERE = Path(__file__).parent
+_TTL = 4
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,3 +33,37 @@ def lab() -> Iterator[Lab]:
         pytest.skip(f"no real hosts here: {why}")
     with lab:
         yield lab
+
+
+@pytest.fixture(scope="session")
+def wheelhouse() -> Path:
+    """What hosts install: of this very source."""
+    with one_at_a_time("wheelhouse"):
+        subprocess.run(["make", "--silent", "wheelhouse"], cwd=REPOSITORY, check=True)
+    return REPOSITORY / "dist/wheelhouse"
+
+
+@pytest.fixture(scope="session")
+def rolled_out(lab: Lab, wheelhouse: Path) -> Fleet:
+    """h1 to h3, bare, after one site.yml: each a member of etcd, a watcher and a node."""
+    h1, h2, h3 = lab.boot(3)
+    inventory = lab.inventory(
+        "fleet",
+        {"etcd": [h1, h2, h3], "watchers": [h1, h2, h3], "web": [h1, h2], "db": [h3]},
+        crony_wheelhouse=str(wheelhouse),
+        crony_node_settings={"ttl": _TTL},
+        crony_watcher_settings={"ttl": _TTL},
+    )
+    fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)
+    fleet.play("site")
+    for host in fleet.hosts:
+        host.sh(f"install --directory --mode=1777 $(dirname {LEDGER})")
+    return fleet
+
+
+@pytest.fixture
+def fleet(rolled_out: Fleet) -> Iterator[Fleet]:
+    """Whatever a test does to it, the next one finds it well, with no jobs."""
+    rolled_out.restore()
+    yield rolled_out
+    rolled_out.restore()

@@ -18,7 +18,6 @@ REPOSITORY = Path(__file__).parents[3]
 def write_inventory(
     folder: Path,
     groups: Mapping[str, Sequence[Host]],
-    connection: Mapping[str, Any],
     variables: Mapping[str, Any],
 ) -> Path:
     """Make ``folder`` an inventory, and return it.
@@ -33,8 +32,7 @@ def write_inventory(
     everyone = folder / "group_vars/all"
     everyone.mkdir()
     (folder / "group_vars/all.yml").rename(everyone / "1-example.yml")
-    ours = {"crony_wheelhouse": str(REPOSITORY / "dist/wheelhouse"), **connection, **variables}
-    (everyone / "2-lab.yml").write_text(yaml.safe_dump(ours))
+    (everyone / "2-lab.yml").write_text(yaml.safe_dump({**variables}))
     (folder / "hosts.yml").write_text(yaml.safe_dump(_hosts(groups)))
     return folder
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -12,6 +14,7 @@ from tests.hosts.lab.command import Outcome, run
 from tests.hosts.lab.ground import NUMBERS, Ground
 from tests.hosts.lab.host import Host
 from tests.hosts.lab.inventory import REPOSITORY, write_inventory
+from tests.hosts.lab.packages import packages
 
 
 class Lab:
@@ -87,12 +90,15 @@ class Lab:
         cwd: Path | None = None,
     ) -> list[str]:
         """The command that does from outside what ``argv`` does inside: for what `run` is not."""
-        return self._ground.room.inside(argv, env=env, cwd=cwd or REPOSITORY)
+        # The programs beside the Python that runs the tests: Ansible's and crony-ops.
+        path = f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}"
+        return self._ground.room.inside(argv, {"PATH": path, **(env or {})}, cwd or REPOSITORY)
 
     def inventory(self, name: str, groups: Mapping[str, Sequence[Host]], **variables: Any) -> Path:
         """A new folder with the example's inventory, of these hosts and with these variables.
 
-        ``groups``: etcd, watchers, and each group of nodes (or all of them as ``nodes``).
+        ``groups``: etcd, watchers, and each group of nodes (or all of them as ``nodes``). What
+        hosts install comes from this machine: etcd as packages, the rest from the wheelhouse.
         """
         connection = {
             "ansible_user": "root",
@@ -101,7 +107,12 @@ class Lab:
             # Another lab's hosts have the same addresses, and this folder is each lab's own.
             "ansible_control_path_dir": "/run/ansible",
         }
-        return write_inventory(self.folder / name, groups, connection, variables)
+        installed = {
+            "crony_etcd_packages": str(packages("etcd-server", "etcd-client")),
+            "crony_wheelhouse": str(REPOSITORY / "dist/wheelhouse"),
+        }
+        given = {**connection, **installed, **variables}
+        return write_inventory(self.folder / name, groups, given)
 
     @property
     def ssh_options(self) -> tuple[str, ...]:

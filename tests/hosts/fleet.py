@@ -1,0 +1,132 @@
+"""A fleet that was rolled out on the hosts of a lab, and the questions tests ask of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
+from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
+
+LEDGER = "/srv/ledger/lines"
+_RECAP = re.compile(
+    r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """How a playbook ended; what it changed on which host, by its name."""
+
+    outcome: Outcome
+    changed: Mapping[str, int]
+    failed: tuple[str, ...]
+
+
+def play(
+    lab: Lab,
+    inventory: Path,
+    playbook: str,
+    *arguments: str,
+    check: bool = True,
+    timeout: float = 400,
+) -> Play:
+    """Run ``playbooks/<playbook>.yml``. Raises CommandFailed if it fails and ``check`` is set."""
+    command = ["ansible-playbook", "-i", str(inventory), f"playbooks/{playbook}.yml", *arguments]
+    outcome = lab.run(command, check=check, timeout=timeout)
+    counted = [(m[1], int(m[3]), int(m[4]) + int(m[5])) for m in _RECAP.finditer(outcome.out)]
+    return Play(
+        outcome,
+        changed={host: changed for host, changed, _ in counted},
+        failed=tuple(host for host, _, failed in counted if failed),
+    )
+
+
+class Fleet:
+    """``inventory`` names the hosts; ``ttl`` of each node and watcher, in seconds."""
+
+    def __init__(self, lab: Lab, hosts: Sequence[Host], inventory: Path, ttl: int) -> None:
+        self.lab = lab
+        self.hosts = tuple(hosts)
+        self.inventory = inventory
+        self.ttl = ttl
+
+    def play(
+        self, playbook: str, *arguments: str, check: bool = True, timeout: float = 400
+    ) -> Play:
+        """As the function `play`, on this fleet."""
+        return play(self.lab, self.inventory, playbook, *arguments, check=check, timeout=timeout)
+
+    def crony(self, *arguments: str, check: bool = True, timeout: float = 60) -> Outcome:
+        """The controller's ``crony-ops``, with what the rollout wrote for it."""
+        env = {"CRONY_CONFIG": str(self.inventory / "cli.yaml")}
+        command = ["crony-ops", *arguments]
+        return self.lab.run(command, env=env, check=check, timeout=timeout)
+
+    def asked(self, *arguments: str) -> Any:
+        """What ``crony-ops … --output json`` prints."""
+        return json.loads(self.crony(*arguments, "--output", "json").out)
+
+    def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
+        """Make these the cluster's jobs."""
+        folder = self.inventory / "jobs"
+        folder.mkdir(exist_ok=True)
+        (folder / "all.yaml").write_text(yaml.safe_dump({"jobs": {**jobs}}))
+        self.crony("sync", "--force", "--jobs", str(folder))
+
+    def noted(self, schedule: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
+        """A shell job that writes itself down on its host when it starts and when it ends."""
+        return ledger_job(Path(LEDGER), schedule, seconds=seconds, **fields)
+
+    def ledger(self) -> list[LedgerLine]:
+        """What jobs wrote on the disks of all hosts, in the order of their clock, which is one."""
+        lines = [line for host in self.hosts for line in self.ledger_of(host)]
+        return sorted(lines, key=lambda line: line.at)
+
+    def ledger_of(self, host: Host) -> list[LedgerLine]:
+        path = host.path(LEDGER)
+        return read_ledger(path.read_text().splitlines()) if path.exists() else []
+
+    def holder(self, job_id: str) -> Host | None:
+        """The one host that has the job."""
+        found = {job["job"]: job["nodes"] for job in self.asked("jobs")["jobs"]}[job_id]
+        return next((host for host in self.hosts if host.name in found), None)
+
+    def until(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> float:
+        """Wait for a condition; the seconds that it took. A command that fails means "not yet"."""
+        began = time.monotonic()
+        failure = ""
+        while time.monotonic() - began < timeout:
+            try:
+                if condition():
+                    return time.monotonic() - began
+            except CommandFailed as error:
+                failure = f": {error}"
+            time.sleep(0.1)
+        raise AssertionError(f"not within {timeout:.0f} s: {what}{failure}")
+
+    def restore(self) -> None:
+        """Every host with power, cable and breath, no jobs, every node up and ready."""
+        for host in self.hosts:
+            if host.running:
+                host.thaw()
+                host.heal()
+        self.lab.join()
+        self.lab.boot(len(self.hosts))
+        self.until(self._well, "every node is up", 60)
+        self.sync({})
+        for host in self.hosts:
+            host.path(LEDGER).unlink(missing_ok=True)
+
+    def _well(self) -> bool:
+        nodes = self.asked("nodes")["nodes"]
+        return {node["name"]: node["state"] for node in nodes} == dict.fromkeys(
+            (host.name for host in self.hosts), "up"
+        )
