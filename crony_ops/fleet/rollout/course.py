@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from crony_ops.fleet.rollout.outline import all_hosts
 from crony_ops.fleet.rollout.task_error import TaskError, readable, task_error
 
 if TYPE_CHECKING:
@@ -121,13 +122,14 @@ def cut_short(course: Course) -> Course:
 
 
 def done_and_total(course: Course, outline: Sequence[PlayOutline]) -> tuple[int, int]:
-    """Results that have come, or won't come any more, and all that there are to come."""
-    total = sum(play.results for play in outline)
+    """Results that have come, or won't come any more, and all that there may be to come: a play
+    whose hosts nobody knows yet may be for all."""
+    everyone = len(all_hosts(outline))
+    results = [(len(play.hosts) or everyone) * play.tasks for play in outline]
     if course.settled:
-        return total, total
-    begun = outline[: course.plays]
-    over = sum(play.results for play in begun[:-1])
-    return over + min(course.results, begun[-1].results if begun else 0), total
+        return sum(results), sum(results)
+    begun = results[: course.plays]
+    return sum(begun[:-1]) + min([course.results, *begun[-1:]]), sum(results)
 
 
 def _untouched(host: str) -> HostCourse:

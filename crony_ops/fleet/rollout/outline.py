@@ -16,16 +16,11 @@ _ENTRY = "      "
 
 @dataclass(frozen=True, slots=True)
 class PlayOutline:
-    """``tasks`` counts those that are known before it begins: neither handlers, nor what a task
-    includes only while it runs."""
+    """What is known before it begins. ``tasks`` counts neither handlers, nor what a task includes
+    only while it runs; ``hosts`` are none where they are chosen only then."""
 
     hosts: tuple[str, ...]
     tasks: int
-
-    @property
-    def results(self) -> int:
-        """How many there are to come, if no host fails."""
-        return len(self.hosts) * self.tasks
 
 
 def read_outline(printed: str) -> tuple[PlayOutline, ...]:

@@ -161,6 +161,12 @@ def test_a_batch_goes_on_with_its_play() -> None:
     assert done_and_total(up_to("runner_on_start", "a", "Last"), PLAYS) == (35, 40)
 
 
+def test_a_play_whose_hosts_are_chosen_while_it_runs_may_be_for_all() -> None:
+    plays = (PlayOutline(("a", "b"), 1), PlayOutline((), 7))
+    assert done_and_total(before_it_begins(HOSTS), plays) == (0, 16)
+    assert done_and_total(in_the_end(), plays) == (16, 16)
+
+
 def test_what_is_news_is_told_once() -> None:
     course, told = before_it_begins(HOSTS), []
     for event in EVENTS:

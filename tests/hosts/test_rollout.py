@@ -1,0 +1,97 @@
+"""`crony-ops rollout` over real hosts: where all is well, where something is to be put right, and
+where a host can't be reached."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from tests.hosts.lab.inventory import REPOSITORY
+
+if TYPE_CHECKING:
+    from tests.hosts.fleet import Fleet
+    from tests.hosts.lab import Outcome
+
+SETTINGS = "/etc/crony/node.yaml"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """What a rollout leaves goes beside the playbooks, and those of this test to nobody's."""
+    for name in ("playbooks", "roles", "ansible.cfg"):
+        (tmp_path / name).symlink_to(REPOSITORY / name)
+    return tmp_path
+
+
+def rollout(fleet: Fleet, folder: Path, *arguments: str, status: int = 0) -> Outcome:
+    command = ["crony-ops", "rollout", *arguments, "--inventory", str(fleet.inventory)]
+    outcome = fleet.lab.run(command, cwd=folder, check=False, timeout=300)
+    assert outcome.status == status, outcome
+    return outcome
+
+
+def read(outcome: Outcome) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(outcome.out)
+    return document
+
+
+def states(outcome: Outcome) -> dict[str, str]:
+    return {host["host"]: host["state"] for host in read(outcome)["hosts"]}
+
+
+def test_where_all_is_as_it_should_be_nothing_is_changed(fleet: Fleet, checkout: Path) -> None:
+    done = rollout(fleet, checkout, "nodes", "-o", "json")
+    assert states(done) == dict.fromkeys(("h1", "h2", "h3"), "ok")
+    assert read(done)["changes"] == []
+    assert Path(read(done)["artefacts"]).parent == checkout / ".crony" / "rollouts"
+
+
+def test_a_check_tells_what_a_rollout_then_puts_right(fleet: Fleet, checkout: Path) -> None:
+    settings = fleet.hosts[1].path(SETTINGS)
+    written = settings.read_text()
+    settings.write_text(written + "log_days: 3\n")
+    at_fault = ("nodes", "--limit", "h2", "--diff")
+
+    told = rollout(fleet, checkout, *at_fault, "--check", "-o", "json")
+    assert states(told) == {"h2": "changed"}
+    [change] = [each for each in read(told)["changes"] if "-log_days: 3" in each["diff"]]
+    assert change["host"] == "h2"
+    assert "log_days" in settings.read_text()
+
+    done = rollout(fleet, checkout, *at_fault)
+    assert "1 changed" in done.out.splitlines()[-1]
+    assert "-log_days: 3" in done.err
+    assert settings.read_text() == written
+
+
+def test_a_host_that_cant_be_reached_is_told_of_and_fails_the_rollout(
+    fleet: Fleet, checkout: Path
+) -> None:
+    fleet.hosts[2].cut()
+    done = rollout(fleet, checkout, "nodes", "--limit", "h1,h3", "-o", "json", status=1)
+    assert states(done)["h3"] == "unreachable"
+    [error] = [host["error"] for host in read(done)["hosts"] if host["host"] == "h3"]
+    assert "via ssh" in error["reason"]
+    assert done.err.splitlines()[-1].startswith("crony-ops: nodes.yml failed on h3: ")
+
+
+def test_a_host_that_should_have_an_agent_and_has_none_is_missing(fleet: Fleet) -> None:
+    hosts = fleet.inventory / "hosts.yml"
+    written = hosts.read_text()
+    inventory = yaml.safe_load(written)
+    inventory["nodes"]["hosts"] = {"new": {"ansible_host": "192.0.2.9"}}
+    hosts.write_text(yaml.safe_dump(inventory))
+    try:
+        found = fleet.asked("status")
+        assert {node["name"]: node["state"] for node in found["nodes"]} == {
+            **dict.fromkeys(("h1", "h2", "h3"), "up"),
+            "new": "missing",
+        }
+        assert "node new is missing" in found["problems"]
+    finally:
+        hosts.write_text(written)
+    assert {node["in_inventory"] for node in fleet.asked("nodes")["nodes"]} == {True}
