@@ -12,11 +12,14 @@ import sys
 import termios
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.cli.committed_schemas import faults
+
+if TYPE_CHECKING:
+    from tests.sshd import Sshd
 
 SECRET = "hunter2"
 PLAYBOOKS = {
@@ -189,6 +192,17 @@ def test_the_inventory_may_be_another(project: Path) -> None:
     for named in (("--inventory", "others.yml"), ()):
         done = rollout(project, *named, *arguments, CRONY_INVENTORY="" if named else str(other))
         assert [host["host"] for host in json.loads(done.stdout)["hosts"]] == ["elsewhere"]
+
+
+def test_a_host_key_that_nobody_knows_is_refused_and_nobody_is_asked(
+    project: Path, sshd: Sshd
+) -> None:
+    variables = sshd.variables("UserKnownHostsFile=/dev/null", "StrictHostKeyChecking=ask")
+    (project / "hosts.yml").write_text(json.dumps({"nodes": {"hosts": {"fine": variables}}}))
+    done = rollout(project, "-o", "json", status=1)
+    [host] = json.loads(done.stdout)["hosts"]
+    assert host["state"] == "unreachable"
+    assert "Host key verification failed" in str(host["error"])
 
 
 def test_ctrl_c_on_a_terminal_ends_ansible_and_what_it_started(project: Path) -> None:
