@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.doctor_text import print_diagnosis
-from crony_ops.cli.terminal.connection import connected
+from crony_ops.cli.terminal.connection import Cluster, connected_to_fleet
 from crony_ops.cli.terminal.fleet import FleetOption, known_fleet
 from crony_ops.cli.terminal.output import Output, OutputOption, progress, show
 from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import InvalidInput
 from crony_ops.fleet.doctor.diagnosis import diagnose, worst
 from crony_ops.fleet.doctor.finding import Finding, Verdict
-from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,9 +40,9 @@ class DoctorDocument:
     findings: tuple[Finding, ...]
 
 
-@connected
+@connected_to_fleet
 def doctor(
-    settings: EtcdSettings,
+    cluster: Cluster,
     host: Annotated[
         list[str] | None,
         typer.Option(
@@ -73,11 +72,11 @@ def doctor(
     """
     from crony_ops.cli.doctor_facts import gather
 
-    fleet = known_fleet(settings, jobs, inventory)
+    fleet = known_fleet(inventory or cluster.inventory)
     names = _chosen(fleet.inventory if fleet else None, host or [])
     began = time.time()
     with progress("looking at hosts") as told:
-        facts = asyncio.run(gather(settings, jobs, fleet, names, told, whole=not host))
+        facts = asyncio.run(gather(cluster.etcd, jobs, fleet, names, told, whole=not host))
     findings = diagnose(facts)
     document = DoctorDocument(
         at=began,

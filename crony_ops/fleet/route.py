@@ -8,9 +8,11 @@ reached from here as a playbook reaches it, and as `ssh` does.
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from crony_ops.errors import CronyError
 
 _PATIENCE = 30
 _TEMPLATE = "{{"
+_TOKEN = re.compile("%.")
 
 
 class NoRoute(CronyError):
@@ -72,7 +75,8 @@ def find_route(host: str, variables: Mapping[str, Any], defaults: Mapping[str, A
 def ssh_defaults(folder: Path) -> dict[str, Any]:
     """What `ansible.cfg` (that of ``folder``, if it has one) and the environment say of ssh, by the
     word of `ansible-config`; nothing where that can't be asked."""
-    program = shutil.which("ansible-config")
+    name = "ansible-config"
+    program = shutil.which(name) or shutil.which(Path(sys.executable).with_name(name))
     if program is None:
         return {}
     try:
@@ -154,6 +158,8 @@ def route_of(host: str, told: str, python: str = "") -> Route:
     def files(names: Sequence[str]) -> tuple[Path, ...]:
         return tuple(Path(name).expanduser() for name in names if name not in ("none", "/dev/null"))
 
+    tokens = {"%h": one("hostname") or host, "%n": host, "%p": one("port") or "22"}
+    tokens |= {"%r": one("user"), "%%": "%"}
     strict = {"yes": "true", "ask": "true", "no": "false", "off": "false"}
     told_strict = one("stricthostkeychecking") or "ask"
     return Route(
@@ -167,7 +173,10 @@ def route_of(host: str, told: str, python: str = "") -> Route:
         ),
         strict=strict.get(told_strict, told_strict),
         key_name=one("hostkeyalias"),
-        proxy=one("proxycommand") or _by_way_of(one("proxyjump")),
+        proxy=_TOKEN.sub(
+            lambda token: tokens.get(token[0], token[0]),
+            one("proxycommand") or _by_way_of(one("proxyjump")),
+        ),
         agent=by_name.get("identityagent", "") != "none",
         python=python if python.startswith("/") else "python3",
     )

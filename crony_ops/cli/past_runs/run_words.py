@@ -21,6 +21,15 @@ def end_in_words(record: RunRecord) -> str:
     )
 
 
+def end_with_status(record: RunRecord) -> str:
+    """The same with what the last attempt ended with, also where that was well:
+    ``backup succeeded on web-1 in 2.0 s: exit 0``."""
+    words = end_in_words(record)
+    return (
+        words if record.reason or not record.attempts else f"{words}: {_how(record.attempts[-1])}"
+    )
+
+
 def attempt_in_words(attempt: Attempt, of: int) -> str:
     """``attempt 1 of 3: exit 3 after 2.0 s``. ``of``: how many there were in all."""
     lasted = brief(attempt.ended_at - attempt.started_at)

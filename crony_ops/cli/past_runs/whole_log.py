@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crony_ops.cli.terminal.local import local_cluster
+from pydantic import TypeAdapter, ValidationError
+
+from crony_ops.cli.terminal.connection import LOCAL_CLUSTER
+from crony_ops.errors import InvalidInput
+from crony_ops.model.job import JobId
+from crony_ops.model.run import RunId
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from crony_ops.store.settings import EtcdSettings
 
+_JOB_ID: TypeAdapter[str] = TypeAdapter(JobId)
+_RUN_ID: TypeAdapter[str] = TypeAdapter(RunId)
 _CHUNK = 1 << 16
 _LOOK_EVERY = 0.1
 
@@ -44,17 +51,36 @@ class LogPlace:
 def log_place(
     settings: EtcdSettings, folder: Path, *, node: str, job_id: str, run_id: str
 ) -> LogPlace:
-    """For a run on ``node`` (a name), asked for in ``folder``."""
+    """For a run on ``node`` (a name), asked for in ``folder``.
+
+    Raises InvalidInput for ids that are none: they come out of etcd, and name a file.
+    """
+    try:
+        _JOB_ID.validate_python(job_id)
+        _RUN_ID.validate_python(run_id)
+    except ValidationError:
+        reason = f"there is no log of {run_id!r}: a run of {job_id!r} has no such id"
+        raise InvalidInput(reason=reason) from None
     inside = f"runs/{job_id}/{run_id}.log"
     here = _state_folder(settings, folder, node)
     return LogPlace(node, inside, None if here is None else here / inside)
 
 
 def _state_folder(settings: EtcdSettings, folder: Path, node: str) -> Path | None:
-    """Of a node in a local cluster."""
-    cluster = local_cluster(settings, folder)
-    state = None if cluster is None else cluster.state(node)
-    return state if state is not None and state.is_dir() else None
+    """Of a node in a local cluster: one whose folder stands above ``folder``, and whose etcd is
+    the very one that is asked."""
+    files = (parent / LOCAL_CLUSTER for parent in (folder, *folder.parents))
+    cluster_file = next((file for file in files if file.is_file()), None)
+    if cluster_file is None:
+        return None
+    from crony_ops.local.folder import ClusterFolder
+
+    cluster = ClusterFolder(cluster_file.parent)
+    ports = cluster.last_ports()
+    if ports is None or settings.addresses != (f"127.0.0.1:{ports[0]}",):
+        return None
+    state = cluster.state(node)
+    return state if state.is_dir() else None
 
 
 def read_log(path: Path) -> Iterator[str]:

@@ -60,6 +60,7 @@ CASES = [
     ("explain.Explanation", "explain etl-nightly --at 2h", 0),
     ("drain.DrainDocument", "drain web-1", 0),
     ("rebalance.RebalanceDocument", "rebalance --dry-run", 0),
+    ("doctor.DoctorDocument", "doctor", 1),
     ("view.validate_document.ValidateDocument", "validate", 0),
     ("view.validate_document.ValidateDocument", "validate invalid", 2),
     ("sync.PlanDocument", "plan", 0),

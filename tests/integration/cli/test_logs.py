@@ -66,7 +66,7 @@ async def test_elsewhere_the_kept_tails_are_printed_and_the_place_of_the_log(
         f"{FAILED.run_id}: backup failed on node-1 in 3.0 s: exit 3",
         "attempt 1 of 2: exit 1 after 1.0 s",
         "attempt 2 of 2: exit 3 after 1.0 s",
-        f"these are the 12 bytes that etcd keeps; the log is {PLACE}",
+        f"these are the 12 bytes that etcd keeps; the log is {PLACE}: --full fetches it",
     ]
     document = json.loads((await crony_ops("logs", "backup", "-o", "json")).out)
     assert [attempt["output"] for attempt in document["attempts"]] == ["first\n", "second"]
@@ -122,10 +122,12 @@ async def test_a_run_under_way_is_followed_to_its_end(
     assert "backup succeeded on node-1 in 5.0 s" in ended.err
 
 
-async def test_a_run_under_way_elsewhere_cannot_be_followed(
+async def test_without_an_inventory_a_log_elsewhere_is_neither_followed_nor_fetched(
     crony_ops: CommandLine, etcd: Etcd, keys: Keys
 ) -> None:
     await put_all(etcd, {keys.open("u1", "backup", RUNNING.run_id): RUNNING})
     ended = await crony_ops("logs", "backup", "--follow", status=2)
-    assert "can't be followed from here: its log is on node-1" in ended.err
+    assert "on node-1 in <state_dir>" in ended.err
+    assert "no inventory says where that is: name it with --inventory" in ended.err
+    assert "no inventory" in (await crony_ops("logs", "backup", "--full", status=2)).err
     assert "etcd has its output when it has ended" in (await crony_ops("logs", "backup")).err

@@ -89,7 +89,7 @@ def test_a_route_is_what_ssh_makes_of_it() -> None:
     assert route.keys == (Path("~/.ssh/id_a").expanduser(), Path("/keys/b"))
     assert route.known_hosts == tuple(map(Path, ("/tmp/k1", "/tmp/k2", "/etc/ssh/ssh_known_hosts")))
     assert (route.strict, route.key_name, route.agent) == ("accept-new", "web-1", False)
-    assert route.proxy == "ssh -o BatchMode=yes -J gate -W [%h]:%p second"
+    assert route.proxy == "ssh -o BatchMode=yes -J gate -W [10.0.0.7]:2222 second"
     assert route.python == "/opt/python"
 
 
