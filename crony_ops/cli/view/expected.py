@@ -27,7 +27,7 @@ def expected_of(inventory: Path | None) -> Expected:
     """Ansible may be asked, which takes a second."""
     if inventory is None:
         return NOTHING_EXPECTED
-    from crony_ops.catalog.expected_nodes import cache_folder, expected_nodes
+    from crony_ops.fleet.expected_nodes import cache_folder, expected_nodes
 
     try:
         return Expected(expected_nodes(inventory, cache_folder(os.environ), time.time()))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.catalog.expected_nodes import KEPT_FOR, cache_folder, expected_nodes
 from crony_ops.errors import InvalidInput, MissingExtra
+from crony_ops.fleet.expected_nodes import KEPT_FOR, cache_folder, expected_nodes
 
 NOW = 1_795_348_800.0
 LISTED = '{"nodes": {"children": ["web"]}, "web": {"hosts": ["b", "a"]}, "etcd": {"hosts": ["c"]}}'

@@ -16,7 +16,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crony_ops.catalog.inventory import PROGRAM, read_inventory
 from crony_ops.errors import InvalidInput, MissingExtra
 
 GROUP = "nodes"
@@ -41,6 +40,9 @@ def expected_nodes(inventory: Path, cache: Path, now: float) -> frozenset[str]:
     known = _known(kept, state, now)
     if known is not None:
         return known
+    # What is known needs nothing of all that the job files need.
+    from crony_ops.catalog.inventory import PROGRAM, read_inventory
+
     found = read_inventory(inventory)
     if found is None:
         raise MissingExtra(what=f"reading {inventory} with {PROGRAM}", extra="fleet")
