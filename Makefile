@@ -3,13 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/installed
 ETCD := .venv/etcd
+SSHD := .venv/sshd
 WHEELHOUSE := dist/wheelhouse
 
 # The distribution's etcd, if `make test` had to fetch it, goes before the wheel's.
 export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test lint bench wheelhouse clean etcd nspawn always
+.PHONY: help demo up test lint bench wheelhouse clean etcd sshd nspawn always
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -21,7 +22,7 @@ up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl
 	@$(BIN)/crony-ops up
 
 # The hosts' tests measure times: they run alone, and whatever became of the others.
-test: $(INSTALLED) etcd nspawn ## all tests: against real etcd servers, then on real hosts
+test: $(INSTALLED) etcd sshd nspawn ## all tests: against real etcd servers, then on real hosts
 	@$(BIN)/pytest -q --ignore=tests/hosts -n 3 --dist worksteal; others=$$?; \
 		$(BIN)/pytest -q tests/hosts; exit $$((others | $$?))
 
@@ -73,6 +74,15 @@ etcd:
 		{ apt-get update -qq && apt-get download -qq etcd-server; }; } && \
 		dpkg -x etcd-server_*.deb . && rm etcd-server_*.deb; } >/dev/null 2>&1 || \
 		echo "no etcd from apt: testing with the wheel's"
+
+# Unpacked for the same reason: tests start it themselves, on loopback. Without it these are skipped.
+sshd:
+	@[ -x /usr/sbin/sshd ] || [ -x $(SSHD)/usr/sbin/sshd ] || ! command -v apt-get >/dev/null || { \
+		mkdir -p $(SSHD) && cd $(SSHD) && { \
+		apt-get download -qq openssh-server libwrap0 2>/dev/null || \
+		{ apt-get update -qq && apt-get download -qq openssh-server libwrap0; }; } && \
+		for package in *.deb; do dpkg -x "$$package" .; done && rm *.deb; } >/dev/null 2>&1 || \
+		echo "no sshd from apt: what needs one is not tested"
 
 # What boots hosts for tests. Where this can't be had those tests are skipped, and say what lacks.
 nspawn:

@@ -24,10 +24,10 @@ exec "$@"
 
 
 def sshd_program() -> Path | None:
-    """The one of this system, or that `make test` unpacked beside its etcd."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
-    unpacked = [f"{Path(part).parent}/sbin" for part in path.split(":") if part]
-    found = shutil.which("sshd", path=":".join([path, *unpacked]))
+    """The one of this system, or that `make test` has unpacked."""
+    unpacked = Path(__file__).parents[1] / ".venv/sshd/usr/sbin"
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:{unpacked}"
+    found = shutil.which("sshd", path=path)
     return Path(found) if found else None
 
 
