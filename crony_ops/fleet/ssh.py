@@ -12,6 +12,7 @@ import shlex
 import socket
 import time
 from collections.abc import Iterator
+from subprocess import SubprocessError
 from typing import Any
 
 import paramiko
@@ -139,7 +140,7 @@ def _connected(route: Route) -> Iterator[Connection]:
         )
         connection.client.set_missing_host_key_policy(_AsSshDoes(route, name, known))
         connection.open()
-    except (OSError, EOFError, paramiko.SSHException) as error:
+    except (OSError, EOFError, SubprocessError, paramiko.SSHException) as error:
         raise NoRoute(host=route.host, reason=_in_words(error)) from error
     try:
         connection.transport.set_keepalive(_ALIVE_EVERY)
@@ -194,4 +195,6 @@ def _in_words(error: Exception) -> str:
     if isinstance(error, EOFError):
         return "the connection broke"
     words = " ".join(str(error).split())
+    if "protocol banner" in words or "No existing session" in words:  # whichever ends first
+        return "it takes the connection, and is silent"
     return words[:200] or type(error).__name__

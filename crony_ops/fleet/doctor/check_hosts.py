@@ -15,6 +15,9 @@ def check_hosts(facts: Facts) -> list[Finding]:
     if facts.hosts is None:
         says = "no inventory: units, clocks, disks and files of hosts were not looked at"
         return [warns(Check.hosts, "", says, "crony-ops doctor --inventory PATH")]
+    if not facts.hosts:
+        says = "the inventory has no such host in its groups etcd, watchers and nodes"
+        return [warns(Check.hosts, "", says, "ansible-inventory --graph")]
     found = [
         fails(Check.hosts, host.name, host.error, f"ssh {host.login}")
         for host in facts.hosts

@@ -62,7 +62,7 @@ def _look(inventory: Inventory, name: str, defaults: Mapping[str, Any]) -> HostL
         said = run_program(route, program, question, seconds=PATIENCE, as_root=False)
         facts = HostFacts.from_json(said)
     except CronyError as error:
-        return HostLook(name, groups, login, None, str(error).removeprefix(f"{name}: "))
+        return HostLook(name, groups, login, None, _in_brief(error, name))
     except ValueError:
         return HostLook(name, groups, login, None, "what it says of itself can't be read")
     return HostLook(name, groups, login, facts, "", asked, time.time())
@@ -87,3 +87,8 @@ def question_for(
         "certificates": [_CERTIFICATES],
         "pages": pages,
     }
+
+
+def _in_brief(error: CronyError, host: str) -> str:
+    """Without the host's name, which stands before it anyway."""
+    return str(error).removeprefix(host).removeprefix(":").strip()

@@ -90,7 +90,7 @@ async def test_a_host_is_looked_at_over_ssh(
     began = time.monotonic()
     found = await findings(crony_ops, *where)
     assert time.monotonic() - began < 30
-    assert "fail web-9: web-9 can't be reached by ssh: connection refused" in said(found, "hosts")
+    assert "fail web-9: can't be reached by ssh: connection refused" in said(found, "hosts")
     assert "→ ssh -p 1 127.0.0.1" in said(found, "hosts")
     assert "fail web-9: it is in group nodes, and no agent" in said(found, "cluster")
     assert "web-1" not in said(found, "hosts")

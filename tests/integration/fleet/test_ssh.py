@@ -123,7 +123,7 @@ class TestNobodyThere:
             port = server.getsockname()[1]
             variables = {"ansible_host": "127.0.0.1", "ansible_port": port}
             began = time.monotonic()
-            with pytest.raises(NoRoute):
+            with pytest.raises(NoRoute, match="takes the connection, and is silent"):
                 run_program(find_route("h1", variables, {}), ARGUMENTS, seconds=5)
             assert time.monotonic() - began < 3 * CONNECT
 

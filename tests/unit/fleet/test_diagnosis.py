@@ -146,6 +146,7 @@ ILLNESSES: list[tuple[str, Facts, Check, Verdict, str, str]] = [
         facts(hosts=None),
         *(Check.hosts, WARN, "", "crony-ops doctor --inventory PATH"),
     ),
+    ("no host", facts(hosts=()), Check.hosts, WARN, "", "no such host in its groups"),
     ("no root", with_h1(root=False), Check.hosts, WARN, "h1", "sudo -n"),
     (
         "a unit that is stopped",
