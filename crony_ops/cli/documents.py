@@ -20,6 +20,7 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "rollout": ("rollout.RolloutDocument",),
     "doctor": ("doctor.DoctorDocument",),
     "rebalance": ("rebalance.RebalanceDocument",),
+    "run": ("run.RunDocument",),
     "history": ("history.HistoryDocument",),
     "logs": ("logs.LogsDocument",),
     "explain": ("explain.Explanation",),

@@ -16,7 +16,7 @@ from crony_ops.cli.past_runs.run_tails import print_tails
 from crony_ops.cli.past_runs.run_words import end_in_words
 from crony_ops.cli.past_runs.whole_log import follow_log, log_place
 from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import console, say, span
+from crony_ops.cli.terminal.output import Output, OutputOption, console, say, show, span
 from crony_ops.cli.view.cluster_view import ClusterView, OpenKey, read_cluster
 from crony_ops.cli.view.job_standing import why_no_node
 from crony_ops.cli.view.lookup import node_named, unknown
@@ -51,6 +51,14 @@ class Order:
         return run_id.partition("@")[0].endswith(f"-o{self.revision}")
 
 
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """How the ordered run ended. ``run`` is as in etcd, with the tails of its output."""
+
+    job: str
+    run: RunRecord
+
+
 @connected
 def run(
     settings: EtcdSettings,
@@ -71,28 +79,46 @@ def run(
         str | None,
         typer.Option(metavar="DURATION", help="how long --wait waits; for ever if not given"),
     ] = None,
+    output: OutputOption = Output.text,
 ) -> int:
     """Run a job now, once, beside its schedule. A paused job runs, too.
 
     With --wait its output goes to stdout, and all else to stderr: in a local cluster as it comes,
-    else the tails that etcd keeps, when it has ended.
+    else the tails that etcd keeps, when it has ended. With --output json it is {job, run:
+    RunRecord} instead, when it has ended.
 
     Examples:
       $ crony-ops run disk-full --on node-1
       $ crony-ops run ca-bundle-expiry --wait --timeout 1m
+      $ crony-ops run disk-full --wait --output json
     """
     if timeout is not None and not wait:
         raise InvalidInput(reason="--timeout says how long --wait waits: it goes with it")
+    if output is not Output.text and not wait:
+        raise InvalidInput(reason="--output says how --wait tells the end: it goes with it")
     try:
         patience = None if timeout is None else parse_duration(timeout)
     except ValueError as error:
         raise InvalidInput(reason=f"--timeout: {error}") from None
-    return asyncio.run(_run(settings, job, on, wait, patience))
+    record = asyncio.run(_run(settings, job, on, wait, patience, aloud=output is Output.text))
+    if not wait:
+        return 0
+    if record is None:
+        return 1
+    show(RunDocument(job, record), output, lambda _: None)
+    say(end_in_words(record))
+    return 0 if record.succeeded else 1
 
 
 async def _run(
-    settings: EtcdSettings, job_id: str, on: str | None, wait: bool, patience: int | None
-) -> int:
+    settings: EtcdSettings,
+    job_id: str,
+    on: str | None,
+    wait: bool,
+    patience: int | None,
+    aloud: bool,
+) -> RunRecord | None:
+    """None if it is not waited for, or not long enough. ``aloud``: print what the run prints."""
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)
@@ -104,17 +130,16 @@ async def _run(
         holders = [view.name_of(n) for n in view.assigned[job_id] if n in view.alive]
         notes.print(f"{job_id} is to run on {view.name_of(node) if node else ' or '.join(holders)}")
         if not wait:
-            return 0
+            return None
         try:
             async with asyncio.timeout(patience):
-                record = await _end_of(etcd, keys, view, order)
+                record = await _end_of(etcd, keys, view, order, aloud)
         except TimeoutError:
             notes.print(f"{job_id} has not ended within {span(patience or 0)}; it goes on")
-            return 1
+            return None
     if record is None:
         raise NotRunError(job=job_id, reason=f"no node took it within {ONCE_TTL} s")
-    say(end_in_words(record))
-    return 0 if record.succeeded else 1
+    return record
 
 
 def _chosen(view: ClusterView, job_id: str, on: str | None) -> str:
@@ -165,9 +190,11 @@ async def _give(etcd: Etcd, keys: Keys, job_id: str, node: str) -> Order:
     raise NotRunError(job=job_id, reason="it was moved or removed just now; try again")
 
 
-async def _end_of(etcd: Etcd, keys: Keys, view: ClusterView, order: Order) -> RunRecord | None:
-    """Print what the ordered run prints, and give its record; None if the order lapsed and nobody
-    had taken it.
+async def _end_of(
+    etcd: Etcd, keys: Keys, view: ClusterView, order: Order, aloud: bool
+) -> RunRecord | None:
+    """The record of the ordered run; None if the order lapsed and nobody had taken it. Print what
+    the run prints if it is to be ``aloud``.
 
     A change is only a reason to look again: what counts is one consistent look at the order, the
     open runs and the records, for a run leaves the one in the transaction that puts the other.
@@ -190,10 +217,10 @@ async def _end_of(etcd: Etcd, keys: Keys, view: ClusterView, order: Order) -> Ru
             if claimed is not None and not told:
                 told = True
                 say(f"{view.name_of(claimed.node)} has claimed it as {claimed.run_id}")
-                streamed = await _stream(etcd.settings, mirror, keys, view, claimed)
+                streamed = aloud and await _stream(etcd.settings, mirror, keys, view, claimed)
             if not streamed:
                 await changed.wait()
-    if record is not None and not streamed:
+    if record is not None and aloud and not streamed:
         print_tails(record)
     return record
 

@@ -33,6 +33,7 @@ INVALID = "jobs: {a: {schedule: often, shell: x}, b: {schedule: '@daily', shel: 
 HERE_OR_THERE = {
     "standing.watch.NoStatus": "test_status_watch",  # wants an etcd that goes away
     "live.LiveDocument": "test_live",  # wants an agent
+    "run.RunDocument": "test_orders",  # wants somebody who runs it
     "rollout.RolloutDocument": "test_rollout",  # wants playbooks and hosts
 }
 CASES = [

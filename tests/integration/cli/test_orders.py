@@ -13,6 +13,7 @@ from crony_ops.model.node import Cordon, Pause
 from crony_ops.model.run import Attempt, OpenRun, RunKind, RunRecord, RunState, once_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.store import Mirror, Txn, create_is, delete, put
+from tests.integration.cli.committed_schemas import faults
 
 if TYPE_CHECKING:
     from crony_ops.store import Entry, Etcd
@@ -94,6 +95,19 @@ async def test_a_run_that_is_waited_for_shows_its_output_and_end(
 
 
 @pytest.mark.usefixtures("fleet")
+async def test_machines_get_the_record_of_a_run_that_is_waited_for(
+    crony_ops: CommandLine, etcd: Etcd, keys: Keys
+) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(take_and_end(etcd, keys, "report", RunState.failed))
+        waiting = group.create_task(crony_ops("run", "report", "--wait", "-o", "json", status=1))
+    document = json.loads(waiting.result().out)
+    assert faults("run", "RunDocument", document) == []
+    assert (document["job"], document["run"]["state"]) == ("report", "failed")
+    assert document["run"]["attempts"][0]["output"] == "hello there\n"
+
+
+@pytest.mark.usefixtures("fleet")
 async def test_an_order_that_nobody_takes_is_told_when_it_lapses(
     crony_ops: CommandLine, etcd: Etcd, keys: Keys
 ) -> None:
@@ -114,6 +128,8 @@ async def test_a_patience_without_a_wait_is_refused_and_orders_nothing(
 ) -> None:
     ended = await crony_ops("run", "report", "--timeout", "1m", status=2)
     assert "--timeout says how long --wait waits" in ended.err
+    ended = await crony_ops("run", "report", "-o", "json", status=2)
+    assert "--output says how --wait tells the end" in ended.err
     assert await etcd.get(keys.once("report")) is None
 
 
