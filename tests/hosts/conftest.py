@@ -21,7 +21,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The first test that needs the fleet also pays for it: the base system and the rollout."""
     for item in items:
         if _HERE in item.path.parents and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,8 @@ def rolled_out(lab: Lab, wheelhouse: Path) -> Fleet:
         "fleet",
         {"etcd": [h1, h2, h3], "watchers": [h1, h2, h3], "web": [h1, h2], "db": [h3]},
         crony_wheelhouse=str(wheelhouse),
-        crony_node_settings={"ttl": _TTL},
+        # The records of all runs of a test are held against what they wrote.
+        crony_node_settings={"ttl": _TTL, "keep_runs": 1000},
         crony_watcher_settings={"ttl": _TTL},
     )
     fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)
