@@ -20,8 +20,9 @@ def check_versions(facts: Facts) -> list[Finding]:
     found = []
     for host, said in facts.seen:
         node = facts.node_named(host.name)
-        if node and node.version and said.installed and node.version != said.installed:
-            says = f"its agent runs {node.version}, and {said.installed} is installed"
+        installed = said.installed.partition("-")[0]  # a build is called `1.2.0-5e1965f8`
+        if node and node.version and installed and node.version != installed:
+            says = f"its agent runs {node.version}, and {installed} is installed"
             hint = f"ssh {host.login} systemctl restart crony-node"
             found.append(warns(Check.versions, host.name, says, hint))
     counts = Counter(running.values())

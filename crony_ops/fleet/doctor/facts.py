@@ -55,7 +55,8 @@ class Page(Record):
 
 
 class HostFacts(Record):
-    """What `on_host` prints. ``at`` is the host's wall clock in unix seconds. None: not known."""
+    """What `on_host` prints. ``installed`` is the build in force, ``at`` the host's wall clock in
+    unix seconds. None, or an empty name: not known."""
 
     root: bool
     installed: str

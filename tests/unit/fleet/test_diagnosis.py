@@ -199,7 +199,7 @@ ILLNESSES: list[tuple[str, Facts, Check, Verdict, str, str]] = [
     ),
     (
         "an agent that was not restarted",
-        with_h1(installed="1.3.0"),
+        with_h1(installed="1.3.0-00000000"),
         *(Check.versions, WARN, "h1", "runs 1.2.0, and 1.3.0 is installed"),
     ),
     ("an old crony-ops", facts(version="1.0.0"), Check.versions, WARN, "here", "1.0.0"),
