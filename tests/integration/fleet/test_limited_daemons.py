@@ -112,6 +112,7 @@ async def cluster(folder: Path, guarded: Guarded) -> AsyncIterator[Cluster]:
         assert not refusals, (daemon.name, refusals[:3])
 
 
+@pytest.mark.timeout(400)
 async def test_a_cluster_lives_with_the_rights_of_a_fleet(guarded: Guarded, tmp_path: Path) -> None:
     async with cluster(tmp_path, guarded) as it:
         began = time.time()
