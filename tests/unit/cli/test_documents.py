@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from crony_ops.cli import main
 from crony_ops.cli.documents import DOCUMENTS, document_schema
 
 OUTPUT = Path(__file__).parents[3] / "docs" / "output"
+schema_of = functools.cache(document_schema)
 
 
 def has_output(verb: str) -> bool:
@@ -34,16 +36,17 @@ def test_every_committed_schema_is_of_a_verb_and_told_in_the_readme() -> None:
 @pytest.mark.parametrize("verb", DOCUMENTS)
 def test_the_committed_schema_is_this_one(verb: str) -> None:
     """`crony-ops schema VERB > docs/output/VERB.schema.json` mends it."""
-    schema = document_schema(verb)
+    schema = schema_of(verb)
     Draft202012Validator.check_schema(schema)
     assert json.loads((OUTPUT / f"{verb}.schema.json").read_text()) == schema
 
 
 @pytest.mark.parametrize("verb", DOCUMENTS)
 def test_no_object_is_open_and_each_type_says_what_it_is(verb: str) -> None:
-    for name, part in document_schema(verb)["$defs"].items():
+    forms = schema_of(verb)["$defs"]
+    for name, part in forms.items():
         if "properties" in part:
             assert part["additionalProperties"] is False, name
             assert part["required"] == list(part["properties"]), name
     for path in DOCUMENTS[verb]:
-        assert document_schema(verb)["$defs"][path.rpartition(".")[2]]["description"]
+        assert forms[path.rpartition(".")[2]]["description"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import random
 from collections import Counter
@@ -127,6 +128,20 @@ def loads(assigned: Mapping[str, Mapping[str, int]], there: Fleet) -> dict[str, 
 
 Picture = tuple[list[Want], Assigned, Fleet, frozenset[tuple[str, str]], set[str]]
 
+# Made once: to make them anew for each draw takes longer than to draw.
+GROUPS = st.lists(st.sampled_from(["g", "h"]), max_size=2, unique=True)
+OFFERS = st.sampled_from([{}, {"p": "s1"}, {"p": "s2"}])
+READABLE = st.sampled_from([True] * 8 + [False])
+MARKS = st.sampled_from([""] * 8 + ["cordoned", "skewed"])
+RUN_ONS = st.sampled_from([RunOn(), RunOn(), RunOn(group="g"), RunOn(group="h"), RunOn(every=True)])
+SUMS = st.sampled_from([{}, {}, {}, {"p": "s1"}])
+ONE_IN = {count: st.integers(0, count - 1).map(lambda drawn: not drawn) for count in (5, 6, 10)}
+
+
+@functools.cache
+def homes_among(up: tuple[str, ...], most: int) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from([*up, "lost"]), max_size=most)
+
 
 @st.composite
 def pictures(draw: st.DrawFn, nodes: int = 5, jobs: int = 16) -> Picture:
@@ -134,25 +149,22 @@ def pictures(draw: st.DrawFn, nodes: int = 5, jobs: int = 16) -> Picture:
     marked: dict[str, set[str]] = {"cordoned": set(), "skewed": set()}
     for number in range(draw(st.integers(1, nodes))):
         uuid = f"n{number}"
-        groups = draw(st.lists(st.sampled_from(["g", "h"]), max_size=2, unique=True))
-        sums = draw(st.sampled_from([{}, {"p": "s1"}, {"p": "s2"}]))
-        up[uuid] = draw(st.sampled_from([node(uuid, *groups, **sums)] * 8 + [None]))
-        mark = draw(st.sampled_from([""] * 8 + ["cordoned", "skewed"]))
+        groups, sums = draw(GROUPS), draw(OFFERS)
+        up[uuid] = node(uuid, *groups, **sums) if draw(READABLE) else None
+        mark = draw(MARKS)
         if mark:
             marked[mark].add(uuid)
     there = Fleet(up, dict(up), **{mark: frozenset(uuids) for mark, uuids in marked.items()})
-    run_ons = [RunOn(), RunOn(), RunOn(group="g"), RunOn(group="h"), RunOn(every=True)]
     wants, homes, busy, resting = [], Assigned(), set(), set()
     for number in range(draw(st.integers(0, jobs))):
-        job_id, run_on = f"j{number}", draw(st.sampled_from(run_ons))
-        sums = draw(st.sampled_from([{}, {}, {}, {"p": "s1"}]))
-        movable = not run_on.bound and draw(st.integers(0, 5)) > 0
+        job_id, run_on, sums = f"j{number}", draw(RUN_ONS), draw(SUMS)
+        movable = not run_on.bound and not draw(ONE_IN[6])
         wants.append(Want(job_id, 1, run_on, sums, movable))
-        on = draw(st.lists(st.sampled_from([*up, "lost"]), max_size=3 if run_on.every else 1))
+        on = draw(homes_among(tuple(up), 3 if run_on.every else 1))
         if on:
             homes[job_id] = dict.fromkeys(on, 1)
-        busy |= {(uuid, job_id) for uuid in on if draw(st.integers(0, 4)) == 0}
-        if draw(st.integers(0, 9)) == 0:
+        busy |= {(uuid, job_id) for uuid in on if draw(ONE_IN[5])}
+        if draw(ONE_IN[10]):
             resting.add(job_id)
     return wants, homes, there, frozenset(busy), resting
 

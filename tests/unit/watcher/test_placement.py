@@ -301,7 +301,16 @@ def test_the_reason_is_said_in_words(
 # What holds for every picture.
 
 Assigned = dict[str, dict[str, int]]
-GROUPS, SUMS = ("web", "db"), ("s1", "s2")
+# Made once: to make them anew for each draw takes longer than to draw.
+BOOLEANS = st.booleans()
+UP_TO_FIVE, UP_TO_SIX = st.integers(0, 5), st.integers(0, 6)
+OFFERED = st.lists(st.sampled_from(["s1", "s2"]), max_size=2)
+GROUPS = st.lists(st.sampled_from(["web", "db"]), max_size=2, unique=True)
+STATES = st.sampled_from(["up", "up", "up", "lost", "forgotten", "unreadable"])
+MARKS = st.sampled_from(["", "", "", "cordoned", "evicting", "skewed"])
+SUMS = st.sampled_from([{}, {}, {"p": "s1"}, {"p": "s2"}, {"p": "s3"}])
+HOMES = st.lists(st.sampled_from([f"u{number}" for number in range(6)]), max_size=3)
+REVISIONS = st.sampled_from([1, 2])
 
 
 @st.composite
@@ -309,10 +318,10 @@ def fleets(draw: st.DrawFn) -> Fleet:
     known: dict[str, Node] = {}
     alive: dict[str, Node | None] = {}
     marked: dict[str, set[str]] = {"cordoned": set(), "evicting": set(), "skewed": set()}
-    for number in range(draw(st.integers(0, 5))):
+    for number in range(draw(UP_TO_FIVE)):
         uuid = f"u{number}"
-        offered = draw(st.lists(st.sampled_from(SUMS), max_size=2))
-        groups = tuple(draw(st.lists(st.sampled_from(GROUPS), max_size=2, unique=True)))
+        offered = draw(OFFERED)
+        groups = tuple(draw(GROUPS))
         one = Node(
             uuid=uuid,
             name=f"n{number}",
@@ -320,12 +329,12 @@ def fleets(draw: st.DrawFn) -> Fleet:
             presets={"p": tuple(offered)} if offered else {},
             incarnation=1,
         )
-        state = draw(st.sampled_from(["up", "up", "up", "lost", "forgotten", "unreadable"]))
+        state = draw(STATES)
         if state in ("up", "lost"):
             known[uuid] = one
         if state in ("up", "unreadable"):
             alive[uuid] = one if state == "up" else None
-        mark = draw(st.sampled_from(["", "", "", "cordoned", "evicting", "skewed"]))
+        mark = draw(MARKS)
         if mark:
             marked[mark].add(uuid)
     marked["cordoned"] |= marked["evicting"]
@@ -350,14 +359,14 @@ def pictures(draw: st.DrawFn) -> tuple[list[Want], Assigned, Fleet, frozenset[tu
     wants: list[Want] = []
     assigned: Assigned = {}
     busy: set[tuple[str, str]] = set()
-    for number in range(draw(st.integers(0, 6))):
+    for number in range(draw(UP_TO_SIX)):
         job_id, run_on = f"j{number}", draw(RUN_ONS)
-        sums = draw(st.sampled_from([{}, {}, {"p": "s1"}, {"p": "s2"}, {"p": "s3"}]))
-        wants.append(Want(job_id, 2, run_on, sums, not run_on.bound and draw(st.booleans())))
-        homes = draw(st.lists(st.sampled_from([f"u{n}" for n in range(6)]), max_size=3))
+        sums = draw(SUMS)
+        wants.append(Want(job_id, 2, run_on, sums, not run_on.bound and draw(BOOLEANS)))
+        homes = draw(HOMES)
         if homes:
-            assigned[job_id] = {uuid: draw(st.sampled_from([1, 2])) for uuid in homes}
-            busy |= {(uuid, job_id) for uuid in homes if draw(st.booleans())}
+            assigned[job_id] = {uuid: draw(REVISIONS) for uuid in homes}
+            busy |= {(uuid, job_id) for uuid in homes if draw(BOOLEANS)}
     return wants, assigned, there, frozenset(busy)
 
 
