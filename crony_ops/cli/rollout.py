@@ -87,7 +87,7 @@ def rollout(
         typer.Option(
             *("--extra-vars", "-e"),
             metavar="NAME=VALUE",
-            help="a variable, or @FILE with several; as often as you like",
+            help="a variable, or several: @FILE, {JSON}; as often as you like",
         ),
     ] = None,
     output: OutputOption = Output.text,
@@ -140,9 +140,11 @@ def _variable(written: str) -> str:
     """As Ansible takes it: with its own NAME=VALUE a value would end at its first space."""
     if written[:1] == "@":
         return f"@{Path.cwd() / written[1:]}"
+    if written[:1] == "{":
+        return written
     name, sign, value = written.partition("=")
     if not sign:
-        raise InvalidInput(reason=f"--extra-vars wants NAME=VALUE or @FILE, not {written!r}")
+        raise InvalidInput(reason=f"--extra-vars wants NAME=VALUE, @FILE or JSON, not {written!r}")
     return json.dumps({name: value})
 
 

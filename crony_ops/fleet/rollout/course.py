@@ -100,8 +100,9 @@ def after(course: Course, event: Mapping[str, Any]) -> Course:
     if kind == "playbook_on_stats":
         return _settled(course, data)
     if kind == "error":
-        said = " ".join(readable(event.get("stdout")).removeprefix("[ERROR]: ").split())
-        return replace(course, complaints=(*course.complaints, said)[-_COMPLAINTS_KEPT:])
+        said, _, _ = readable(event.get("stdout")).partition("\nTraceback ")
+        words = " ".join(said.removeprefix("[ERROR]: ").split())
+        return replace(course, complaints=(*course.complaints, words)[-_COMPLAINTS_KEPT:])
     return course
 
 

@@ -168,7 +168,7 @@ def test_a_check_changes_nothing_and_the_second_rollout_has_nothing_to_do(projec
     ("arguments", "words"),
     [
         (("sites",), "there is no playbook 'sites' in {}/playbooks; did you mean 'site'?"),
-        (("-e", "greeting"), "--extra-vars wants NAME=VALUE or @FILE, not 'greeting'"),
+        (("-e", "greeting"), "--extra-vars wants NAME=VALUE, @FILE or JSON, not 'greeting'"),
         (("--inventory", "nowhere"), "nowhere: there is no such inventory"),
         (("-e", "@nowhere"), "Could not find or access '{}/nowhere' on the Ansible Controller"),
         (("--limit", "nobody"), "leaves us with no hosts to target"),

@@ -196,6 +196,11 @@ def test_an_event_of_no_interest_changes_nothing(event: dict[str, Any]) -> None:
 def test_what_ansible_itself_complains_of_is_kept() -> None:
     event = {"event": "error", "stdout": "[ERROR]: User interrupted\r\n execution"}
     assert after(in_the_end(), event).complaints == ("User interrupted execution",)
+    event = {
+        "event": "error",
+        "stdout": "[ERROR]: a bug: no number\r\nTraceback (most recent):\n x",
+    }
+    assert after(in_the_end(), event).complaints == ("a bug: no number",)
 
 
 def test_an_outline_has_each_plays_hosts_and_tasks() -> None:
