@@ -68,17 +68,6 @@ def issued(folder: Path, wanted: Wanted, *, keep: bool = True) -> Issued:
         raise AuthorityUnusable(path=folder, reason=error.strerror or error) from None
 
 
-def expires(path: Path) -> datetime:
-    """When the first certificate in a PEM file ends, in UTC. Raises AuthorityUnusable."""
-    try:
-        found = _certificate(path)
-    except OSError as error:
-        raise AuthorityUnusable(path=path, reason=error.strerror or error) from None
-    if found is None:
-        raise AuthorityUnusable(path=path, reason="there is no such certificate")
-    return found.not_valid_after_utc
-
-
 def _issued(folder: Path, wanted: Wanted, now: datetime, *, keep: bool) -> Issued:
     signer = _signer(folder, now, keep=keep)
     certificate_path = folder / f"{wanted.common_name}.pem"

@@ -6,12 +6,11 @@ from __future__ import annotations
 import os
 import stat
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from crony_ops.fleet.authority import AuthorityUnusable, expires, issued
+from crony_ops.fleet.authority import AuthorityUnusable, issued
 from crony_ops.fleet.certificate import Wanted
 
 NODE = Wanted.of("node-h1")
@@ -117,14 +116,6 @@ def test_what_can_not_be_used_is_named_and_left_alone(
     with pytest.raises(AuthorityUnusable, match=words):
         issued(pki, NODE)
     assert contents(pki) == before
-
-
-def test_the_end_of_a_certificate_is_told(pki: Path) -> None:
-    issued(pki, NODE)
-    year = datetime.now(UTC) + timedelta(days=365)
-    assert abs(expires(pki / "node-h1.pem") - year) < timedelta(minutes=5)
-    with pytest.raises(AuthorityUnusable, match="there is no such certificate"):
-        expires(pki / "node-h9.pem")
 
 
 def _issue(pki: Path, name: str) -> str:
