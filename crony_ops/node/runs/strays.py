@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -17,14 +16,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SETTLED_AFTER = 10.0
-"""Seconds after which a request that was given up is surely done or gone: twice its deadline."""
+"""Seconds after which a request that was given up is surely done or gone: twice its deadline. Two
+looks go by."""
 
 
 class Strays:
-    """After a doubt, looks once more at what stands open under ``prefix``, when the doubt must have
-    settled, and again until nothing is found. ``launch`` gets each run that was claimed before and
-    is not among ``ours``: those under way, and those that have ended and whose end etcd has not
-    heard of yet. What can't be read, the leader complains of."""
+    """After a doubt, looks at what stands open under ``prefix`` until the doubt must have settled,
+    and on until all of it is known. ``launch`` gets each run that is not among ``ours`` in two
+    looks on end: the answer to a claim that was just made comes between them. ``ours``: those under
+    way, and those that have ended and whose end etcd has not heard of yet. What can't be read, the
+    leader complains of. No clock is asked how old a claim is: it may have been put back since."""
 
     def __init__(
         self,
@@ -48,22 +49,21 @@ class Strays:
             self._search = self._group.create_task(self._look())
 
     async def _look(self) -> None:
+        seen: set[tuple[str, str]] = set()
+        looked_for = 0
         while True:
             doubts = self._doubts
-            await asyncio.sleep(SETTLED_AFTER)
+            await asyncio.sleep(SETTLED_AFTER / 2)
             ours = self._ours()  # before the look: what ends meanwhile is known by then
             try:
                 found = (await self._etcd.range(self._prefix)).entries
             except StoreError as error:
                 log.info("strays can't be looked for yet: %s", error)
                 continue
-            strays = []
-            for entry in found:
-                run = OpenRun.read(entry.key, entry.value)
-                before = time.time() - SETTLED_AFTER / 2
-                if run and run.claimed_at < before and (run.job_id, run.run_id) not in ours:
-                    strays.append(run)
-            for run in strays:
-                self._launch(run)
-            if not strays and doubts == self._doubts:  # one that came meanwhile may settle later
+            runs = [run for entry in found if (run := OpenRun.read(entry.key, entry.value))]
+            unknown = {(r.job_id, r.run_id): r for r in runs if (r.job_id, r.run_id) not in ours}
+            for which in unknown.keys() & seen:
+                self._launch(unknown[which])
+            if not unknown and looked_for == doubts == self._doubts:
                 return
+            seen, looked_for = set(unknown), doubts
