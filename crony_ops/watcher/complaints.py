@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from crony_ops.model.cluster import Alert, Severity
@@ -17,48 +16,60 @@ CURSOR_AHEAD = 60.0
 
 
 class Complaints:
-    """Each is made until it stands; then this process remembers it beyond its trimming, and its
-    id, that follows from its cause, keeps the next leader from making it again."""
+    """Each is made until it stands; then this process remembers it beyond its trimming, while its
+    cause is there, and its id, that follows from its cause, keeps the next leader from making it
+    again."""
 
     def __init__(self) -> None:
         self._made: set[str] = set()
 
-    def orders(self, view: View, now: float) -> Iterable[Order]:
+    def orders(self, view: View, now: float) -> list[Order]:
+        """What was told of a value that is another by now, or gone, is forgotten in the ``view``,
+        too."""
+        causes = _ahead(view, now)
         for spelled, (revision, reason) in list(view.unreadable.items()):
-            # A key is bytes: one that is no UTF-8 can't go into an alert as it is.
-            key = spelled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-            yield from self._complain(
-                view,
-                Alert(
-                    id=f"unreadable.{_dotted(key)}.{revision}",
-                    cause="value unreadable",
-                    severity=Severity.warning,
-                    title=f"{key} can't be read",
-                    message=reason,
-                    at=now,
-                ),
-            )
-        for tail, seen in view.cursors.items():
-            ahead = seen.value.tick - now
-            if ahead > CURSOR_AHEAD:
-                yield from self._complain(
-                    view,
-                    Alert(
-                        id=f"cursor-ahead.{_dotted(tail)}.{seen.entry.mod_revision}",
-                        cause="cursor ahead",
-                        severity=Severity.warning,
-                        title=f"the cursor of {tail} is {ahead:.0f} s ahead of the clock",
-                        message="the job does not run until then; see docs/operations.md",
-                        at=now,
-                    ),
-                )
+            alert, entry = _unreadable(spelled, revision, reason, now), view.mirror.get(spelled)
+            there = entry is not None and entry.mod_revision == revision
+            if alert.id in self._made and not there:
+                del view.unreadable[spelled]
+            else:
+                causes.append(alert)
+        stand = {alert.id for alert in causes if view.mirror.get(view.keys.alert(alert.id))}
+        self._made = stand | (self._made & {alert.id for alert in causes})
+        return [_complaint(view, alert) for alert in causes if alert.id not in self._made]
 
-    def _complain(self, view: View, alert: Alert) -> Iterable[Order]:
-        key = view.keys.alert(alert.id)
-        if view.mirror.get(key) is not None:
-            self._made.add(alert.id)
-        if alert.id not in self._made:
-            yield Order(Txn((absent(key),), (put(key, alert.to_json()),)), alert)
+
+def _complaint(view: View, alert: Alert) -> Order:
+    key = view.keys.alert(alert.id)
+    return Order(Txn((absent(key),), (put(key, alert.to_json()),)), alert)
+
+
+def _unreadable(spelled: str, revision: int, reason: str, now: float) -> Alert:
+    # A key is bytes: one that is no UTF-8 can't go into an alert as it is.
+    key = spelled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return Alert(
+        id=f"unreadable.{_dotted(key)}.{revision}",
+        cause="value unreadable",
+        severity=Severity.warning,
+        title=f"{key} can't be read",
+        message=reason,
+        at=now,
+    )
+
+
+def _ahead(view: View, now: float) -> list[Alert]:
+    return [
+        Alert(
+            id=f"cursor-ahead.{_dotted(tail)}.{seen.entry.mod_revision}",
+            cause="cursor ahead",
+            severity=Severity.warning,
+            title=f"the cursor of {tail} is {seen.value.tick - now:.0f} s ahead of the clock",
+            message="the job does not run until then; see docs/operations.md",
+            at=now,
+        )
+        for tail, seen in view.cursors.items()
+        if seen.value.tick - now > CURSOR_AHEAD
+    ]
 
 
 def _dotted(key: str) -> str:

@@ -68,3 +68,41 @@ def test_a_key_that_is_no_utf_8_is_told_of_too(picture: Picture) -> None:
     list(picture.view.wants.items())
     picture.carry_out(Complaints().orders(picture.view, NOON))
     assert any("k\\xff" in key for key in picture.etcd.prefix(picture.keys.alerts))
+
+
+@pytest.mark.parametrize("then", ["mended", "gone"])
+def test_what_can_be_read_again_or_is_gone_is_forgotten_once_it_was_told(
+    picture: Picture, then: str
+) -> None:
+    complaints = Complaints()
+    for number in range(50):
+        picture.etcd.put(picture.keys.spec(f"k{number}"), b"{")
+    list(picture.view.wants.items())
+    picture.carry_out(complaints.orders(picture.view, NOON))
+    for number in range(50):
+        if then == "mended":
+            picture.want(f"k{number}")
+        else:
+            picture.etcd.delete(picture.keys.spec(f"k{number}"))
+    for _ in range(2):
+        assert list(complaints.orders(picture.view, NOON + 1)) == []
+    assert list(picture.view.unreadable) == [picture.keys.spec("j")]
+
+
+def test_what_is_mended_before_anybody_was_told_is_told_all_the_same(picture: Picture) -> None:
+    complaints = Complaints()
+    picture.want("j")
+    for _ in range(2):
+        assert len(list(complaints.orders(picture.view, NOON))) == 1
+
+
+def test_a_complaint_is_remembered_as_long_as_its_cause_is_there() -> None:
+    picture, complaints = Picture(), Complaints()
+    picture.set_cursor("j", NOON + 3600)
+    picture.carry_out(complaints.orders(picture.view, NOON))
+    assert list(complaints.orders(picture.view, NOON)) == []
+    (key,) = picture.etcd.prefix(picture.keys.alerts)
+    picture.etcd.delete(key)
+    assert list(complaints.orders(picture.view, NOON)) == []
+    assert list(complaints.orders(picture.view, NOON + 3600)) == []
+    assert len(list(complaints.orders(picture.view, NOON))) == 1  # the clock was put back
