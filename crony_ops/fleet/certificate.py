@@ -7,7 +7,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 from cryptography import x509
@@ -119,8 +119,10 @@ def new_key() -> ec.EllipticCurvePrivateKey:
 
 
 def new_authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> Signer:
-    """Its name holds the time, so that one that takes another's place is told from it."""
-    name = _subject(f"Crony authority {now.astimezone(UTC):%Y%m%dT%H%M%SZ}")
+    """Its name follows from the key: a new certificate of it vouches for all that it ever signed,
+    and another authority is told from it."""
+    fingerprint = x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest.hex()
+    name = _subject(f"Crony authority {fingerprint[:16]}")
     usage = x509.KeyUsage(
         digital_signature=False,
         content_commitment=False,

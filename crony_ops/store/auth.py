@@ -44,10 +44,10 @@ async def enable(etcd: Etcd) -> None:
 
 
 async def looks_into_transactions(etcd: Etcd) -> bool:
-    """Whether etcd asks for the right to what is done in a transaction inside a transaction.
+    """Whether etcd asks for rights inside a transaction that is inside a transaction.
 
-    Before 3.4.44, 3.5.30 and 3.6.11 it does not (GHSA-rfx7-8w68-q57q, GHSA-x35m-3gp4-4fh5): then
-    every user may do everything. ``etcd`` is of a user who may touch what is under its prefix.
+    An older one does not (GHSA-rfx7-8w68-q57q): then every client may do everything. ``etcd`` is
+    of a user who may touch what is under its prefix.
     """
     outside = get(etcd.settings.prefix)
     try:

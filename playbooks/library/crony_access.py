@@ -107,8 +107,8 @@ steps:
 """
 
 NOT_LOOKED_INTO = (
-    "this etcd does not ask for rights inside nested transactions (GHSA-rfx7-8w68-q57q), so that "
-    "whoever has any user's certificate may do everything: 3.4.44, 3.5.30 and 3.6.11 are mended"
+    "this etcd does not ask for rights inside nested transactions (GHSA-rfx7-8w68-q57q): whoever "
+    "has any certificate of its authority may do everything. Take 3.4.44, 3.5.30, 3.6.11 or later"
 )
 
 
