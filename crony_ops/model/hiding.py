@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from crony_ops.model.secret_names import sounds_secret
+
 HIDDEN = "(hidden)"
-_SOUNDS_SECRET = re.compile(
-    "passw|passphrase|pwd|secret|token|credential|auth|cookie|session|signature|key",
-    re.IGNORECASE,
-)
 _NAMED = ("env.", "http.headers.", "http.query.")
 _REFERENCE = r"\$\{[^}]*\}"
 _BUT_REFERENCES = re.compile(rf"(?:(?:basic|bearer|token)\s+)?(?:{_REFERENCE})+", re.IGNORECASE)
@@ -25,11 +23,6 @@ _USERINFO = re.compile(
     rf"^(https?://)({_text_but('/?#:@')})(?::({_text_but('/?#')}))?@", re.IGNORECASE
 )
 _PARAMETER = re.compile(rf"([?&])([^=&#]*)=({_text_but('&#')})")
-
-
-def sounds_secret(name: str) -> bool:
-    """Whether a variable, header or parameter of this name may hold a secret."""
-    return _SOUNDS_SECRET.search(name) is not None
 
 
 def shown_field(path: str, value: Any) -> Any:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 from yarl import URL
 
-from crony_ops.model.hiding import sounds_secret
 from crony_ops.model.reference import has_references
+from crony_ops.model.secret_names import sounds_secret
 from crony_ops.node.execution.no_answer import NoAnswer, WouldTellSecrets, in_words
 from crony_ops.node.execution.pattern import found_in
 from crony_ops.node.execution.tls import context_of
