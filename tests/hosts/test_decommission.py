@@ -1,0 +1,80 @@
+"""A machine that leaves the fleet is as it was before it came, and the fleet without it as well."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from tests.hosts.fleet import Fleet
+
+if TYPE_CHECKING:
+    from tests.hosts.lab import Host, Lab
+
+# What a host has because it runs, and because Ansible was there.
+_OF_THE_DAY = "/dev /proc /run /sys /tmp /var/tmp /var/log /var/lib/systemd /root/.ansible"
+_FINGERPRINT = f"""
+find / -xdev {" ".join(f"-path {place} -prune -o" for place in _OF_THE_DAY.split())} \
+    -not -name __pycache__ -not -path '*/__pycache__/*' -printf '%p %M %u %g %l\\n' | sort
+getent passwd | sort; getent group | sort
+systemctl list-unit-files --no-legend --no-pager | sort
+systemctl list-units --all --no-legend --no-pager 'crony*'
+dpkg-query -W
+"""
+
+
+@pytest.fixture
+def newcomer(lab: Lab) -> Iterator[Host]:
+    host = lab.host(4).start()
+    yield host
+    host.wipe()
+
+
+@pytest.fixture
+def joined(fleet: Fleet, newcomer: Host) -> Iterator[Fleet]:
+    """The fleet, by an inventory in which the newcomer is a node and a watcher."""
+    inventory = fleet.inventory.with_name("with-newcomer")
+    shutil.copytree(fleet.inventory, inventory)
+    written = yaml.safe_load((inventory / "hosts.yml").read_text())
+    place = {newcomer.name: {"ansible_host": newcomer.address}}
+    written["watchers"]["hosts"] |= place
+    written["nodes"].setdefault("children", {})["late"] = {"hosts": place}
+    (inventory / "hosts.yml").write_text(yaml.safe_dump(written))
+    yield Fleet(fleet.lab, (*fleet.hosts, newcomer), inventory, fleet.ttl)
+    fleet.sync({})
+
+
+@pytest.mark.parametrize("keep_logs", [False, True], ids=["all", "all but logs"])
+def test_a_machine_leaves_as_it_came(joined: Fleet, newcomer: Host, keep_logs: bool) -> None:
+    before = newcomer.sh(_FINGERPRINT).out.splitlines()
+    joined.play("site", "--limit", newcomer.name)
+    everywhere = {"group": "late", "every": True}
+    joined.sync(
+        {
+            "short": joined.noted("* * * * * *", run_on=everywhere),
+            "endless": joined.noted("* * * * * *", 3600, run_on=everywhere),
+        }
+    )
+    jobs = {"short", "endless"}
+    joined.until(lambda: {r.job for r in joined.ledger_of(newcomer)} == jobs, "its jobs run")
+
+    joined.play("decommission", "--limit", newcomer.name, "-e", f"crony_keep_logs={keep_logs}")
+
+    left = set(newcomer.sh(_FINGERPRINT).out.splitlines()) ^ set(before)
+    kept = {line for line in left if line.startswith("/var/lib/crony")}
+    ledger = {line for line in left if line.startswith("/srv")}
+    assert left - kept - ledger == set()
+    assert any(line.startswith("/var/lib/crony/runs/short/") for line in kept) == keep_logs
+    assert "sleep" not in newcomer.sh("ps -eo comm").out
+    assert newcomer.name not in {node["name"] for node in joined.asked("nodes")["nodes"]}
+    assert not list((joined.inventory / "pki").glob(f"*-{newcomer.name}.*"))
+
+
+def test_a_member_of_etcd_is_not_let_go(fleet: Fleet) -> None:
+    play = fleet.play("decommission", "--limit", fleet.hosts[0].name, check=False)
+    assert play.outcome.status
+    assert "is a member of etcd" in play.outcome.out
+    assert sum(play.changed.values()) == 0
