@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops import __version__
 from crony_ops.daemon.logs import in_words
-from crony_ops.errors import LeaseLost, NodeTaken, StoreError
+from crony_ops.errors import LeaseLost, NodeTaken, StoreError, StoreRefused
 from crony_ops.model.node import Node, PresetFailure
 from crony_ops.store import LeaseKeeper, Txn, absent, get, lease_is, put
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY = 0.3
+REFUSED_RETRY = 3.0
 
 
 class _OtherHistory(Exception):
@@ -103,6 +104,9 @@ class Registration:
                 log.warning("the lease is lost: registering again")
             except* _OtherHistory:
                 log.warning("registering again, with the etcd that is there now")
+            except* StoreRefused as refusal:  # as long as people have not mended it
+                log.warning("not registered: %s", in_words(refusal))
+                await asyncio.sleep(REFUSED_RETRY)
             except* StoreError as failure:
                 log.warning("not registered: %s", in_words(failure))
                 await asyncio.sleep(RETRY)
