@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosts.fleet import LEDGER, Fleet
+from tests.hosts.fleet import Fleet
 from tests.hosts.lab import CannotRun, Lab
 from tests.hosts.lab.cache import one_at_a_time
 from tests.hosts.lab.inventory import REPOSITORY
@@ -57,14 +57,11 @@ def rolled_out(lab: Lab, wheelhouse: Path) -> Fleet:
     )
     fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)
     fleet.play("site")
-    for host in fleet.hosts:
-        host.sh(f"install --directory --mode=1777 $(dirname {LEDGER})")
     return fleet
 
 
 @pytest.fixture
 def fleet(rolled_out: Fleet) -> Iterator[Fleet]:
     """Whatever a test does to it, the next one finds it well, with no jobs."""
-    rolled_out.restore()
     yield rolled_out
     rolled_out.restore()

@@ -61,6 +61,7 @@ class Fleet:
         self.hosts = tuple(hosts)
         self.inventory = inventory
         self.ttl = ttl
+        self._has_jobs = False
 
     def play(
         self, playbook: str, *arguments: str, check: bool = True, timeout: float = 900
@@ -110,6 +111,12 @@ class Fleet:
         folder = self.inventory / "jobs"
         folder.mkdir(exist_ok=True)
         (folder / "all.yaml").write_text(yaml.safe_dump({"jobs": {**jobs}}))
+        for host in self.hosts:
+            # Jobs run as a user who may write nowhere else.
+            ledgers = host.path(LEDGER).parent
+            ledgers.mkdir(exist_ok=True)
+            ledgers.chmod(0o1777)
+        self._has_jobs = bool(jobs)
         self.crony("sync", "--force", "--jobs", str(folder))
 
     def noted(self, schedule: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
@@ -152,7 +159,8 @@ class Fleet:
         self.lab.join()
         self.lab.boot(len(self.hosts))
         self.until(self._well, "every node is up", 60)
-        self.sync({})
+        if self._has_jobs:
+            self.sync({})
         for host in self.hosts:
             host.path(LEDGER).unlink(missing_ok=True)
 
