@@ -132,7 +132,7 @@ async def record() -> dict[str, str]:
         (folder / "jobs").mkdir()
         (folder / "jobs" / "all.yaml").write_text(yaml.safe_dump({"jobs": JOBS}))
         async with LocalCluster(
-            folder / "cluster", nodes=2, presets_dir=folder / "presets"
+            folder / "cluster", nodes=2, presets=sorted((folder / "presets").glob("*.sh"))
         ) as cluster:
             mirror = Mirror(cluster.store, [ROOT], on_change=take)
             mirroring = asyncio.create_task(mirror.run())

@@ -9,8 +9,10 @@ from crony_ops.catalog.wording import nearest
 from crony_ops.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
+
+    from crony_ops.model.spec import Spec
 
 _IN_THE_ROLE = "roles/crony_node/files/presets"
 
@@ -35,6 +37,12 @@ def read_preset_sums(folder: Path) -> dict[str, str]:
     except OSError as error:
         raise InvalidInput(reason=f"a preset can't be read: {error}") from error
     return sums
+
+
+def scripts_for(specs: Iterable[Spec], folder: Path | None) -> tuple[Path, ...]:
+    """The scripts that these jobs name; none where there is no folder of presets."""
+    names = {name for spec in specs for name in spec.job.presets}
+    return () if folder is None else tuple(folder / f"{name}.sh" for name in sorted(names))
 
 
 def missing_preset(preset: str, known: Mapping[str, str] | None) -> tuple[str, str]:

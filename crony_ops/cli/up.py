@@ -15,7 +15,7 @@ from rich.live import Live
 from rich.text import Text
 
 from crony_ops.catalog import load_catalog, read_provenance
-from crony_ops.catalog.presets import find_presets
+from crony_ops.catalog.presets import find_presets, scripts_for
 from crony_ops.cli.standing.look import StatusLook
 from crony_ops.cli.standing.text import status_grid
 from crony_ops.cli.terminal.output import console
@@ -53,9 +53,10 @@ def up(
       $ crony-ops up --nodes 2  # until Ctrl-C
     """
     catalog = _load(jobs)
-    presets = find_presets(jobs.absolute(), read_provenance([jobs]).root)
+    folder = find_presets(jobs.absolute(), read_provenance([jobs]).root)
+    presets = scripts_for(catalog.specs.values(), folder)
     cluster = LocalCluster(
-        data_dir, nodes=nodes, watchers=watchers, presets_dir=presets, ports=_USUAL_PORTS
+        data_dir, nodes=nodes, watchers=watchers, presets=presets, ports=_USUAL_PORTS
     )
     asyncio.run(_until_signalled(cluster, catalog))
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -45,9 +45,10 @@ class LocalCluster:
     """``node-1`` … in the group web, but ``node-3`` in db; ``watcher-1`` …; ``etcd``.
 
     ``overrides`` changes settings: of all nodes under ``node``, of all watchers under ``watcher``,
-    of one process under its name. ``presets_dir`` holds the nodes' preset scripts. etcd gets the
-    ports for clients and peers that the folder's last cluster had, else ``ports``, if they are
-    free. ``fresh`` forgets what the last cluster left.
+    of one process under its name. ``presets`` are the scripts of those that the nodes offer: what
+    others would install is nothing for somebody's own machine. etcd gets the ports for clients and
+    peers that the folder's last cluster had, else ``ports``, if they are free. ``fresh`` forgets
+    what the last cluster left.
 
     ``store`` is a client of its etcd between start and stop. Nothing of the cluster, runs included,
     outlives this process, not even when it is killed.
@@ -61,14 +62,14 @@ class LocalCluster:
         *,
         nodes: int = 3,
         watchers: int = 1,
-        presets_dir: Path | None = None,
+        presets: Iterable[Path] = (),
         overrides: Mapping[str, Mapping[str, Any]] | None = None,
         ports: tuple[int, int] | None = None,
         fresh: bool = False,
     ) -> None:
         self.folder = ClusterFolder(data_dir)
         self.keys = Keys()
-        self._presets_dir = presets_dir
+        self._presets = tuple(presets)
         self._overrides = overrides or {}
         self._ports = ports
         self._fresh = fresh
@@ -240,6 +241,7 @@ class LocalCluster:
                 {"etcd": etcd, "cluster": CLUSTER, "ttl": TTL, "listen": ANY_PORT, **watcher}
             )
             self._daemon(name, "crony_ops.watcher.main", settings.model_dump(mode="json"))
+        presets_dir = self.folder.link_presets(self._presets)
         for name, number in self._numbers.items():
             node = {
                 "etcd": etcd,
@@ -248,7 +250,7 @@ class LocalCluster:
                 "ip": "127.0.0.1",
                 "groups": _GROUPS.get(number, ("web",)),
                 "state_dir": self.folder.state(name),
-                "presets_dir": self._presets_dir,
+                "presets_dir": presets_dir,
                 "ttl": TTL,
                 "listen": ANY_PORT,
                 "stop_grace": STOP_GRACE,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from crony_ops.catalog import load_catalog
-from crony_ops.catalog.presets import find_presets
+from crony_ops.catalog.presets import find_presets, scripts_for
 from crony_ops.errors import CronyError, LocalClusterFailed
 from crony_ops.local.audit import Audit, Fate, audit
 from crony_ops.local.cluster import LocalCluster
@@ -234,7 +234,7 @@ def main() -> int:
     cluster = LocalCluster(
         FOLDER,
         watchers=2,
-        presets_dir=_presets(),
+        presets=scripts_for(load_catalog(JOBS, presets=_presets()).specs.values(), _presets()),
         overrides={"node": {"keep_runs": 1000}},
         ports=_USUAL_PORTS,
         fresh=True,

@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,15 @@ class ClusterFolder:
     def note_ports(self, ports: tuple[int, int]) -> None:
         document = {"etcd": {"endpoints": [f"127.0.0.1:{ports[0]}"]}, "etcd_ports": list(ports)}
         self._write(self.cluster_file, document)
+
+    def link_presets(self, scripts: Iterable[Path]) -> Path:
+        """A folder with links to these scripts, and nothing else."""
+        folder = self.path / "presets"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for script in scripts:
+            (folder / script.name).symlink_to(script.absolute())
+        return folder
 
     def write_config(self, name: str, settings: dict[str, Any]) -> Path:
         self._write(self.config(name), settings)
