@@ -67,7 +67,8 @@ def test_a_version_that_cannot_start_ends_the_rollout_at_its_first_host(
 ) -> None:
     why = "this version was made not to start"
     broken = wheelhouse_with(wheelhouse, "9.8.8", fleet.lab.folder / "broken", breakage=why)
-    play = fleet.play("nodes", *to_version("9.8.8", broken), check=False)
+    hurry = ["-e", "crony_node_patience=10"]
+    play = fleet.play("nodes", *to_version("9.8.8", broken), *hurry, check=False)
     assert play.outcome.status
     assert len(play.failed) == 1
     assert why in play.outcome.out
