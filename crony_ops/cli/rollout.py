@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from crony_ops.cli.rollout_screen import hosts_table, shown
-from crony_ops.cli.terminal.output import Output, OutputOption, brief, show
+from crony_ops.cli.rollout_screen import by_task, hosts_table, shown
+from crony_ops.cli.terminal.output import Output, OutputOption, brief, show, table
 from crony_ops.errors import CronyError, InvalidInput
 from crony_ops.fleet.rollout.ansible import Order, outline, run
 from crony_ops.fleet.rollout.course import (
@@ -176,9 +176,8 @@ def _document(order: Order, course: Course, ended: Ended, began: float) -> Rollo
 
 
 def _print(console: Console, document: RolloutDocument) -> None:
-    if document.check:
-        for change in document.changes:
-            console.print(f"{change.host}  would change: {change.task}", soft_wrap=True)
+    if document.check and document.changes:
+        console.print(table("WOULD CHANGE", "ON", rows=by_task(document.changes)))
     console.print(hosts_table(document.hosts))
     for host in document.hosts:
         if host.error is not None:

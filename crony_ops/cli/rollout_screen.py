@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Group
     from rich.table import Table
 
-    from crony_ops.fleet.rollout.course import Course, HostCourse
+    from crony_ops.fleet.rollout.course import Change, Course, HostCourse
     from crony_ops.fleet.rollout.outline import PlayOutline
 
 _STYLES = {
@@ -84,7 +84,7 @@ def news(before: Course, after: Course) -> Iterator[str]:
     if after.plays > before.plays:
         yield f"play {after.play}"
     for change in after.changes[len(before.changes) :]:
-        yield "\n".join((f"{change.host}  changed  {change.task}", *change.diff.splitlines()))
+        yield "\n".join((f"{change.host}  change  {change.task}", *change.diff.splitlines()))
     for name, host in after.hosts.items():
         was = before.hosts.get(name)
         if host.error is not None and (was is None or was.error != host.error):
@@ -125,6 +125,17 @@ def hosts_table(hosts: Iterable[HostCourse]) -> Table:
         for host in hosts
     )
     return table("HOST", "STATE", "OK", "CHANGED", "TASK", rows=rows, right=("OK", "CHANGED"))
+
+
+def by_task(changes: Iterable[Change]) -> list[tuple[str, str]]:
+    """Each task with the hosts that it changes, by name, in the order of the first. A task that
+    comes several times on a host, as in a role that is used twice, is as many tasks. Pure."""
+    times: Counter[tuple[str, str]] = Counter()
+    hosts: dict[tuple[str, int], list[str]] = {}
+    for change in changes:
+        times[change.host, change.task] += 1
+        hosts.setdefault((change.task, times[change.host, change.task]), []).append(change.host)
+    return [(task, ", ".join(sorted(on))) for (task, _), on in hosts.items()]
 
 
 def _diff(head: str, diff: str) -> Text:

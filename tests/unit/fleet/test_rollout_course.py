@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from crony_ops.cli.rollout_screen import news
+from crony_ops.cli.rollout_screen import by_task, news
 from crony_ops.fleet.rollout.course import (
+    Change,
     Course,
     HostState,
     after,
@@ -174,7 +175,7 @@ def test_what_is_news_is_told_once() -> None:
         told += list(news(before, course))
     assert told[:2] == [
         "play Install",
-        "c  changed  Write the file\n--- before\n+++ after: /srv/c\n@@ -0,0 +1 @@\n+c",
+        "c  change  Write the file\n--- before\n+++ after: /srv/c\n@@ -0,0 +1 @@\n+c",
     ]
     assert [line for line in told if " failed " in line or " unreachable " in line] == [
         "a  failed  Breaks: non-zero return code (1)",
@@ -183,6 +184,14 @@ def test_what_is_news_is_told_once() -> None:
         f"d  unreachable  Write the file: {REFUSED}",
     ]
     assert sum(line.startswith("play ") for line in told) == 2
+
+
+def test_changes_are_told_task_by_task() -> None:
+    changes = [
+        Change(*each, "")
+        for each in (("b", "Write"), ("a", "Write"), ("a", "Look"), ("a", "Write"), ("c", "Write"))
+    ]
+    assert by_task(changes) == [("Write", "a, b, c"), ("Look", "a"), ("Write", "a")]
 
 
 @pytest.mark.parametrize(
