@@ -7,7 +7,6 @@ import time
 from typing import TYPE_CHECKING
 
 from crony_ops import __version__
-from crony_ops.cli.standing.look import hurried
 from crony_ops.cli.view.cluster_view import ClusterView, read_cluster
 from crony_ops.cli.view.drift import drift
 from crony_ops.errors import InvalidInput, MissingExtra, StoreError, first_cause
@@ -40,7 +39,7 @@ async def gather(
     Raises StoreRefused for TLS files that can't be read, and MissingExtra.
     """
     keys = Keys(settings.prefix)
-    async with Etcd(hurried(settings)) as etcd, asyncio.TaskGroup() as group:
+    async with Etcd(settings) as etcd, asyncio.TaskGroup() as group:
         asked_members = group.create_task(etcd.members())
         asked_hosts = group.create_task(asyncio.to_thread(_hosts, fleet, names, progress))
         files = group.create_task(asyncio.to_thread(_job_sums, jobs))

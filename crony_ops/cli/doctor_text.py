@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from crony_ops.fleet.doctor.finding import Check, Finding, Verdict
+from crony_ops.fleet.doctor.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ def print_diagnosis(console: Console, document: DoctorDocument) -> None:
     for verdict in (Verdict.failed, Verdict.warning, Verdict.passed):
         said.append(f"{counts[verdict]} {verdict}", _STYLES[verdict] if counts[verdict] else "dim")
         said.append(", " if verdict is not Verdict.passed else "")
-    looked = "no host" if document.hosts is None else f"{len(document.hosts)} hosts"
+    looked = "no host" if document.hosts is None else counted(len(document.hosts), "host")
     said.append(f"; etcd and {looked} looked at in {document.took:.1f} s")
     console.print(said, soft_wrap=True)
 

@@ -24,10 +24,11 @@ def end_in_words(record: RunRecord) -> str:
 def end_with_status(record: RunRecord) -> str:
     """The same with what the last attempt ended with, also where that was well:
     ``backup succeeded on web-1 in 2.0 s: exit 0``."""
-    words = end_in_words(record)
-    return (
-        words if record.reason or not record.attempts else f"{words}: {_how(record.attempts[-1])}"
-    )
+    status = _status(record.attempts[-1]) if record.attempts else ""
+    if status in record.reason:
+        return end_in_words(record)
+    reason = ", ".join(filter(None, (status, record.reason)))
+    return end_in_words(record.model_copy(update={"reason": reason}))
 
 
 def attempt_in_words(attempt: Attempt, of: int) -> str:
@@ -37,10 +38,12 @@ def attempt_in_words(attempt: Attempt, of: int) -> str:
 
 
 def _how(attempt: Attempt) -> str:
-    if attempt.reason:
-        return attempt.reason
+    return attempt.reason or _status(attempt) or "ended"
+
+
+def _status(attempt: Attempt) -> str:
     if attempt.exit_code is not None:
         return f"exit {attempt.exit_code}"
     if attempt.signal is not None:
         return f"signal {attempt.signal}"
-    return f"status {attempt.status}" if attempt.status is not None else "ended"
+    return "" if attempt.status is None else f"status {attempt.status}"

@@ -55,7 +55,9 @@ def _unit(host: HostLook, said: HostFacts, name: str, group: str) -> list[Findin
         hint = f"crony-ops rollout {group} --limit {host.name}"
         return [fails(Check.units, host.name, f"{name} is not installed", hint)]
     if unit.active != "active":
-        return [fails(Check.units, host.name, f"{name} is {_standing(unit)}", journal)]
+        started = f"ssh {host.login} systemctl start {name.removesuffix('.service')}"
+        hint = started if unit.active == "inactive" else journal
+        return [fails(Check.units, host.name, f"{name} is {_standing(unit)}", hint)]
     found = []
     age = max(0.0, said.at - unit.since)
     if unit.restarts and age < _RECENT:

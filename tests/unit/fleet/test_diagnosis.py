@@ -151,12 +151,12 @@ ILLNESSES: list[tuple[str, Facts, Check, Verdict, str, str]] = [
     (
         "a unit that is stopped",
         with_h1(units={"crony-node.service": unit(active="inactive", sub="dead")}),
-        *(Check.units, FAIL, "h1", "crony-node.service is inactive"),
+        *(Check.units, FAIL, "h1", "is inactive → ssh h1 systemctl start crony-node"),
     ),
     (
         "a unit that failed",
         with_h1(units={"crony-node.service": unit(active="failed", sub="failed", result="signal")}),
-        *(Check.units, FAIL, "h1", "crony-node.service is failed (signal)"),
+        *(Check.units, FAIL, "h1", "is failed (signal) → ssh h1 journalctl -u crony-node"),
     ),
     (
         "a unit that begins again and again",
