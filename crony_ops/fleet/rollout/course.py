@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from crony_ops.fleet.rollout.outline import PlayOutline
 
 _COMPLAINTS_KEPT = 20
+# What Ansible prints between two tasks, if it has not done so yet.
+_BANNER = re.compile(r"\A\s*(TASK|RUNNING HANDLER) \[.*\] \*+\n")
 _RESULTS = ("runner_on_ok", "runner_on_failed", "runner_on_skipped", "runner_on_unreachable")
 
 
@@ -92,7 +95,8 @@ def after(course: Course, event: Mapping[str, Any]) -> Course:
         course = replace(course, diffs={**course.diffs, _host(data): ""})
         return _told(course, data, state=HostState.running, task=_task(data))
     if kind == "runner_on_file_diff":
-        known, diff = course.diffs.get(_host(data), ""), readable(event.get("stdout")).strip("\n")
+        known = course.diffs.get(_host(data), "")
+        diff = _BANNER.sub("", readable(event.get("stdout"))).strip("\n")
         diffs = {**course.diffs, _host(data): f"{known}{diff}\n" if diff else known}
         return replace(course, diffs=diffs)
     if kind in _RESULTS:

@@ -186,6 +186,15 @@ def test_what_is_news_is_told_once() -> None:
     assert sum(line.startswith("play ") for line in told) == 2
 
 
+def test_a_diff_begins_with_the_diff() -> None:
+    told = {
+        "event": "runner_on_file_diff",
+        "event_data": {"host": "a"},
+        "stdout": "\r\nTASK [crony_node : Write its settings] *****\r\n--- before\r\n+x\r\n",
+    }
+    assert after(before_it_begins("a"), told).diffs == {"a": "--- before\n+x\n"}
+
+
 def test_changes_are_told_task_by_task() -> None:
     changes = [
         Change(*each, "")
