@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import os
 import time
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from crony_ops.node.execution.shell import PATH
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 POLL = 10.0
 """Seconds between two looks at the scripts."""
@@ -158,10 +161,12 @@ class Presets:
             reason = f"can't be run: {error}"
         script.running = False
         if reason:
+            log.warning("preset %s is not ready: %s", name, reason)
             script.failures += 1
             script.not_before = asyncio.get_running_loop().time() + backoff(script.failures)
             self.failures = {**self.failures, name: PresetFailure(reason=reason, at=time.time())}
         else:
+            log.info("preset %s is ready", name)
             self.ready = self._read_markers()
             self.failures = {n: failure for n, failure in self.failures.items() if n != name}
         self._on_change()
@@ -177,7 +182,7 @@ class Presets:
         assert self._scripts_dir is not None
         path = self._scripts_dir / f"{name}.sh"
         left = self._path(name, script.sha256, "env")
-        log = self._path(name, script.sha256, "log")
+        printed = self._path(name, script.sha256, "log")
         left.unlink(missing_ok=True)
         env = {key: os.environ[key] for key in ("HOME", "LANG") if key in os.environ}
         env |= {
@@ -185,7 +190,7 @@ class Presets:
             "CRONY_PRESET": name,
             "CRONY_PRESET_ENV": str(left),
         }
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        output = os.open(printed, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         try:
             process = spawn(
                 ["bash", str(path)],
@@ -205,7 +210,7 @@ class Presets:
         finally:
             process.close()
         if process.exit_status:
-            said = last_line(read_tail(log, 0, _REASON_TAIL))
+            said = last_line(read_tail(printed, 0, _REASON_TAIL))
             return f"exit {process.exit_status}" + (f": {said}" if said else "")
         if hashlib.sha256(path.read_bytes()).hexdigest() != script.sha256:
             return "the script was changed while it ran"
