@@ -47,7 +47,7 @@ def _failed(cluster: ClusterFacts) -> list[Finding]:
         fails(
             Check.presets,
             node.name,
-            f"{name} is not ready: {failure.reason}"[:200],
+            f"{name} is not ready: {failure.reason}",
             f"mend the script, then crony-ops rollout presets --limit {node.name}",
         )
         for node in sorted(cluster.nodes.values(), key=lambda node: node.name)

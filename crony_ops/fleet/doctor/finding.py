@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+LONGEST = 300
+
 
 class Verdict(StrEnum):
     passed = "pass"
@@ -40,12 +42,18 @@ class Finding:
 
 
 def passed(check: Check, says: str, where: str = "") -> Finding:
-    return Finding(check, Verdict.passed, where, says, "")
+    return Finding(check, Verdict.passed, where, _line(says), "")
 
 
 def warns(check: Check, where: str, says: str, hint: str) -> Finding:
-    return Finding(check, Verdict.warning, where, says, hint)
+    return Finding(check, Verdict.warning, where, _line(says), _line(hint))
 
 
 def fails(check: Check, where: str, says: str, hint: str) -> Finding:
-    return Finding(check, Verdict.failed, where, says, hint)
+    return Finding(check, Verdict.failed, where, _line(says), _line(hint))
+
+
+def _line(words: str) -> str:
+    """Some of it was said by a host, which may say anything: it goes to a terminal."""
+    line = "".join(letter if letter.isprintable() else "?" for letter in " ".join(words.split()))
+    return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

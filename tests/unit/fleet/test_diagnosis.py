@@ -389,3 +389,12 @@ def test_jobs_that_a_sync_left_without_pruning_are_nobodys_handiwork() -> None:
 def test_a_look_at_some_hosts_says_nothing_of_others_that_are_lost() -> None:
     some = facts(cluster=LOST, hosts=(host("h2", said()),), whole=False)
     assert not [f for f in CHECKS[Check.cluster](some) if f.where == "h1"]
+
+
+def test_what_a_hostile_host_says_stays_on_a_line_and_out_of_the_terminals_way() -> None:
+    reasons = ("\x1b[2Jgone\nfail  etcd  all is lost " + "x" * 1_000,)
+    found = CHECKS[Check.cluster](
+        with_h1(pages={"crony-node.service": Page(status=503, reasons=reasons)})
+    )
+    assert [f.says[:42] for f in found] == ["its agent is not well: ?[2Jgone fail etcd "]
+    assert len(found[0].says) == 300
