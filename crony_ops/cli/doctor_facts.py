@@ -46,10 +46,11 @@ async def gather(
         asked_cluster = group.create_task(_cluster(etcd, keys))
         members = await asked_members
         cluster, error = await asked_cluster
+        now = time.time()  # hosts may take much longer to answer
         drifted = await drift(jobs, cluster.sync if cluster else None)
     hosts = asked_hosts.result()
     return Facts(
-        now=time.time(),
+        now=now,
         version=__version__,
         members=tuple(members),
         cluster=cluster,
