@@ -109,8 +109,8 @@ def test_no_secret_is_in_a_unit_a_command_line_an_environment_or_the_journal(fle
     secrets = private_lines(pki(fleet))
     for host in fleet.hosts:
         looked_at = {
-            "units": f"systemctl cat {_UNITS}",
-            "settings": "cat /etc/crony/*.yaml /etc/default/etcd* /etc/etcd/*.y*ml 2>/dev/null; :",
+            "units": f"systemctl cat {_UNITS}; :",
+            "settings": "cat /etc/crony/*.yaml /etc/default/etcd /etc/etcd/*.env 2>/dev/null; :",
             "command lines": "cat /proc/[0-9]*/cmdline | tr '\\0' ' '",
             "environments": "cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'",
             "journal": "journalctl --no-pager --output=export --all",
