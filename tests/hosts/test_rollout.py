@@ -39,6 +39,10 @@ def read(outcome: Outcome) -> dict[str, Any]:
     return document
 
 
+def node_states(fleet: Fleet) -> dict[str, str]:
+    return {node["name"]: node["state"] for node in fleet.asked("status")["nodes"]}
+
+
 def states(outcome: Outcome) -> dict[str, str]:
     return {host["host"]: host["state"] for host in read(outcome)["hosts"]}
 
@@ -85,13 +89,10 @@ def test_a_host_that_should_have_an_agent_and_has_none_is_missing(fleet: Fleet) 
     inventory = yaml.safe_load(written)
     inventory["nodes"]["hosts"] = {"new": {"ansible_host": "192.0.2.9"}}
     hosts.write_text(yaml.safe_dump(inventory))
+    expected = {**dict.fromkeys(("h1", "h2", "h3"), "up"), "new": "missing"}
     try:
-        found = fleet.asked("status")
-        assert {node["name"]: node["state"] for node in found["nodes"]} == {
-            **dict.fromkeys(("h1", "h2", "h3"), "up"),
-            "new": "missing",
-        }
-        assert "node new is missing" in found["problems"]
+        fleet.until(lambda: node_states(fleet) == expected, "the new host is missing, and it alone")
+        assert "node new is missing" in fleet.asked("status")["problems"]
     finally:
         hosts.write_text(written)
     assert {node["in_inventory"] for node in fleet.asked("nodes")["nodes"]} == {True}
