@@ -18,6 +18,7 @@ from crony_ops.model.job import Job
 from crony_ops.model.run import read_run
 from crony_ops.schedule import parse_schedule
 from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
+from tests.hosts.lab.inventory import REPOSITORY
 
 LEDGER = "/srv/ledger/lines"
 _RECAP = re.compile(
@@ -62,6 +63,7 @@ class Fleet:
         self.inventory = inventory
         self.ttl = ttl
         self._has_jobs = False
+        self._began = 0.0
 
     def play(
         self, playbook: str, *arguments: str, check: bool = True, timeout: float = 900
@@ -108,16 +110,19 @@ class Fleet:
 
     def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
         """Make these the cluster's jobs."""
-        folder = self.inventory / "jobs"
-        folder.mkdir(exist_ok=True)
-        (folder / "all.yaml").write_text(yaml.safe_dump({"jobs": {**jobs}}))
+        # Beside the inventory: what is in it Ansible takes for a part of it.
+        folder = self.inventory.with_name(f"{self.inventory.name}-git")
+        if not folder.exists():
+            (folder / "jobs").mkdir(parents=True)
+            (folder / "presets").symlink_to(REPOSITORY / "roles/crony_node/files/presets")
+        (folder / "jobs/all.yaml").write_text(yaml.safe_dump({"jobs": {**jobs}}))
         for host in self.hosts:
             # Jobs run as a user who may write nowhere else.
             ledgers = host.path(LEDGER).parent
             ledgers.mkdir(exist_ok=True)
             ledgers.chmod(0o1777)
         self._has_jobs = bool(jobs)
-        self.crony("sync", "--force", "--jobs", str(folder))
+        self.crony("sync", "--force", "--jobs", str(folder / "jobs"))
 
     def noted(self, schedule: str, seconds: float = 0, **fields: Any) -> dict[str, Any]:
         """A shell job that writes itself down on its host when it starts and when it ends."""
@@ -129,8 +134,10 @@ class Fleet:
         return sorted(lines, key=lambda line: line.at)
 
     def ledger_of(self, host: Host) -> list[LedgerLine]:
+        """Without what a job of an earlier test may still have written."""
         path = host.path(LEDGER)
-        return read_ledger(path.read_text().splitlines()) if path.exists() else []
+        lines = read_ledger(path.read_text().splitlines()) if path.exists() else []
+        return [line for line in lines if line.tick >= self._began]
 
     def holder(self, job_id: str) -> Host | None:
         """The one host that has the job."""
@@ -151,7 +158,7 @@ class Fleet:
         raise AssertionError(f"not within {timeout:.0f} s: {what}{failure}")
 
     def restore(self) -> None:
-        """Every host with power, cable and breath, no jobs, every node up and ready."""
+        """Every host with power, cable and breath, no jobs, every node up and its presets ready."""
         for host in self.hosts:
             if host.running:
                 host.thaw()
@@ -163,12 +170,15 @@ class Fleet:
             self.sync({})
         for host in self.hosts:
             host.path(LEDGER).unlink(missing_ok=True)
+        self._began = time.time()
 
     def _well(self) -> bool:
         status = self.asked("status")
-        states = {node["name"]: node["state"] for node in status["nodes"]}
-        everyone = dict.fromkeys((host.name for host in self.hosts), "up")
-        return states == everyone and not any(member["error"] for member in status["etcd"])
+        ready = {
+            node["name"] for node in status["nodes"] if node["state"] == "up" and node["presets"]
+        }
+        healthy = not any(member["error"] for member in status["etcd"])
+        return healthy and ready == {host.name for host in self.hosts}
 
 
 def _series(document: dict[str, Any], ledger: Sequence[LedgerLine], until: int) -> Series:
