@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -43,7 +43,11 @@ def back(fleet: Fleet, wheelhouse: Path) -> Iterator[None]:
 
 def test_a_rolling_upgrade_loses_no_tick_and_repeats_none(fleet: Fleet, wheelhouse: Path) -> None:
     newer = wheelhouse_with(wheelhouse, "9.8.7", fleet.lab.folder / "sound")
-    fields = {"concurrency": "allow", "misfire": {"policy": "all"}, "timeout": "20s"}
+    fields: dict[str, Any] = {
+        "concurrency": "allow",
+        "misfire": {"policy": "all"},
+        "timeout": "20s",
+    }
     jobs = {f"tick-{n}": fleet.noted(EVERY_SECOND, **fields) for n in range(2)}
     jobs["long"] = fleet.noted(EVERY_SECOND, 3, **fields, on_node_loss="rerun")
     fleet.sync(jobs)
