@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 # An agent renews its key each third of its TTL; this is many times over the usual one.
 _SILENT_FOR = 60.0
+# What is kept for a day hangs on a lease, too, which is left behind when it is wanted again: that
+# is nobody's, and no fault.
+_DAEMONS_AT_MOST = 3_600
 
 
 def check_cluster(facts: Facts) -> list[Finding]:
@@ -37,7 +40,7 @@ def _well(cluster: ClusterFacts) -> str:
     leader = cluster.leader.id if cluster.leader else ""
     watchers = f"{leader} leads, {len(cluster.watchers) - 1} stand by"
     leases = "" if cluster.leases is None else f", {counted(len(cluster.leases), 'lease')}"
-    return f"{watchers}; {counted(len(cluster.alive), 'agent')} alive{leases}, none without use"
+    return f"{watchers}; {counted(len(cluster.alive), 'agent')} alive{leases}, none left behind"
 
 
 def _leadership(cluster: ClusterFacts) -> list[Finding]:
@@ -121,7 +124,7 @@ def _leases(cluster: ClusterFacts) -> list[Finding]:
         return [
             warns(Check.cluster, "", f"etcd does not tell its leases: {cluster.leases_error}", hint)
         ]
-    idle = [lease for lease in cluster.leases if not lease.keys]
+    idle = [lease for lease in cluster.leases if not lease.keys and lease.ttl <= _DAEMONS_AT_MOST]
     if not idle:
         return []
     longest = max(lease.left for lease in idle)

@@ -391,6 +391,12 @@ def test_a_look_at_some_hosts_says_nothing_of_others_that_are_lost() -> None:
     assert not [f for f in CHECKS[Check.cluster](some) if f.where == "h1"]
 
 
+def test_a_lease_of_a_day_that_a_cursor_has_left_is_no_fault() -> None:
+    left = LeaseStatus(255, 86_400, 80_000, ())
+    found = CHECKS[Check.cluster](facts(cluster=cluster(leases=(*(cluster().leases or ()), left))))
+    assert [finding.verdict for finding in found] == [Verdict.passed]
+
+
 def test_what_a_hostile_host_says_stays_on_a_line_and_out_of_the_terminals_way() -> None:
     reasons = ("\x1b[2Jgone\nfail  etcd  all is lost " + "x" * 1_000,)
     found = CHECKS[Check.cluster](
