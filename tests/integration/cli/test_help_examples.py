@@ -149,7 +149,11 @@ def _a_lost_node(place: Place) -> None:
     place.until("nodes", "lost")
 
 
-PREPARED = {"kill": _a_long_run, "forget": _a_lost_node}
+def _a_log(place: Place) -> None:
+    assert place.run("run disk-full --wait")[0] == 0
+
+
+PREPARED = {"kill": _a_long_run, "forget": _a_lost_node, "logs": _a_log}
 UNDONE = {
     "pause": "resume disk-usage heartbeat",
     "cordon": "uncordon node-1",
