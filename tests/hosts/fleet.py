@@ -15,7 +15,7 @@ import yaml
 from crony_ops.local.audit import Audit, Series, audit
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
 from crony_ops.model.job import Job
-from crony_ops.model.run import read_run
+from crony_ops.model.run import GapRecord, RunRecord, read_run
 from crony_ops.schedule import parse_schedule
 from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
 from tests.hosts.lab.inventory import REPOSITORY
@@ -63,7 +63,7 @@ class Fleet:
         self.inventory = inventory
         self.ttl = ttl
         self._has_jobs = False
-        self._began = 0.0
+        self._began = 0
 
     def play(
         self, playbook: str, *arguments: str, check: bool = True, timeout: float = 900
@@ -85,21 +85,28 @@ class Fleet:
         quick.write_text(yaml.safe_dump({"etcd": written["etcd"]}))
         return json.loads(self.crony(*arguments, "--output", "json", "--config", str(quick)).out)
 
-    def settled(self, *jobs: str) -> Audit:
+    def records(self, *jobs: str) -> list[RunRecord | GapRecord]:
+        """What is on record now of the runs of these jobs."""
+        return [run for document in self._documents(jobs) for run in _runs(document)]
+
+    def settled(self, *jobs: str, earlier: Sequence[RunRecord | GapRecord] = ()) -> Audit:
         """Every tick of these comes to be accounted for, from the first that ran up to now, and
-        none is run twice: by what they wrote on the hosts' disks beside what is on record."""
+        none is run twice: by what they wrote on the hosts' disks beside what is on record.
+
+        ``earlier`` are records of before: of a run that was lost the true end may come later.
+        """
         until = int(time.time())
         found = audit((), (), ())
 
         def sound() -> bool:
             nonlocal found
             ledger = self.ledger()
-            documents = [self.asked("jobs", job) for job in jobs]
-            found = audit(
-                [_series(document, ledger, until) for document in documents],
-                ledger,
-                [read_run(json.dumps(run).encode()) for it in documents for run in it["runs"]],
-            )
+            documents = self._documents(jobs)
+            now = [run for document in documents for run in _runs(document)]
+            # A job of that name may have been one of an earlier test.
+            ours = [run for run in (*earlier, *now) if _first(run) > self._began]
+            series = [_series(document, ledger, ours, until) for document in documents]
+            found = audit(series, ledger, ours)
             return found.sound
 
         try:
@@ -107,6 +114,9 @@ class Fleet:
         finally:
             assert found.sound, (found.unaccounted, found.twice, found.wrong)
         return found
+
+    def _documents(self, jobs: Sequence[str]) -> list[dict[str, Any]]:
+        return [self.asked("jobs", job) for job in jobs]
 
     def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
         """Make these the cluster's jobs."""
@@ -121,6 +131,8 @@ class Fleet:
             ledgers = host.path(LEDGER).parent
             ledgers.mkdir(exist_ok=True)
             ledgers.chmod(0o1777)
+        if not self._has_jobs:
+            self._began = int(time.time())
         self._has_jobs = bool(jobs)
         self.crony("sync", "--force", "--jobs", str(folder / "jobs"))
 
@@ -137,7 +149,7 @@ class Fleet:
         """Without what a job of an earlier test may still have written."""
         path = host.path(LEDGER)
         lines = read_ledger(path.read_text().splitlines()) if path.exists() else []
-        return [line for line in lines if line.tick >= self._began]
+        return [line for line in lines if line.tick > self._began]
 
     def holder(self, job_id: str) -> Host | None:
         """The one host that has the job."""
@@ -168,9 +180,11 @@ class Fleet:
         self.until(self._well, "every node is up", 60)
         if self._has_jobs:
             self.sync({})
+            # A tick is claimed a second ahead at most.
+            gone = time.time()
+            self.until(lambda: time.time() > gone + 1, "what was claimed has begun")
         for host in self.hosts:
             host.path(LEDGER).unlink(missing_ok=True)
-        self._began = time.time()
 
     def _well(self) -> bool:
         status = self.asked("status")
@@ -181,12 +195,28 @@ class Fleet:
         return healthy and ready == {host.name for host in self.hosts}
 
 
-def _series(document: dict[str, Any], ledger: Sequence[LedgerLine], until: int) -> Series:
+def _runs(document: dict[str, Any]) -> list[RunRecord | GapRecord]:
+    return [read_run(json.dumps(run).encode()) for run in document["runs"]]
+
+
+def _first(run: RunRecord | GapRecord) -> int:
+    return run.first if isinstance(run, GapRecord) else run.tick
+
+
+def _series(
+    document: dict[str, Any],
+    ledger: Sequence[LedgerLine],
+    records: Sequence[RunRecord | GapRecord],
+    until: int,
+) -> Series:
+    name = document["job"]
     job = Job.model_validate(document["spec"]["job"])
+    ran = (line.tick for line in ledger if line.job == name)
+    recorded = (_first(run) for run in records if run.job_id == name)
     return Series(
-        job_id=document["job"],
-        schedule=parse_schedule(job.schedule, timezone=job.timezone, job_id=document["job"]),
-        after=min(line.tick for line in ledger if line.job == document["job"]) - 1,
+        job_id=name,
+        schedule=parse_schedule(job.schedule, timezone=job.timezone, job_id=name),
+        after=min((*ran, *recorded)) - 1,
         until=until,
         rerun=job.rerun,
     )
