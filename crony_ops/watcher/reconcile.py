@@ -23,6 +23,7 @@ from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
 from crony_ops.watcher.placement import Placement, place
 from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
+from crony_ops.watcher.spreading import Picture, Spreading
 
 if TYPE_CHECKING:
     from crony_ops.model.cluster import Rebalance
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from crony_ops.watcher.eligibility import Fleet, Want
     from crony_ops.watcher.metrics import WatcherMetrics
     from crony_ops.watcher.settings import WatcherSettings
-    from crony_ops.watcher.spreading import Spreading
     from crony_ops.watcher.view import Seen, View
 
 log = logging.getLogger(__name__)
@@ -149,7 +149,7 @@ class Reconciler:
         if stale and not spreading.under_way:
             # As things are when what must be has been done: something may have to be at each look.
             then = rebalance.foreseen(assigned, placement.steps)
-            spreading.begin(order, wants, then, fleet, busy, fixed)
+            spreading.begin(order, Picture(wants, then, fleet, busy, fixed))
         if rebalance.join(placement, left, busy):
             spreading.give_up()  # what was known before these moves is not the best any more
         return () if spread is None else rebalance.ending(self._view.keys, wish, steps, now)

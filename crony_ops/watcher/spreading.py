@@ -9,7 +9,7 @@ import asyncio
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crony_ops.watcher.balance import balance
 
@@ -24,6 +24,16 @@ LEAST_REST = 1.0
 """What has been found stands for that many times as long as it took to find, and for that many
 seconds: then it is asked anew whether runs that have ended or begun allow of better. The looks are
 to have the machine meanwhile."""
+
+
+class Picture(NamedTuple):
+    """What `balance` is computed from."""
+
+    wants: Iterable[Want]
+    assigned: Mapping[str, Mapping[str, int]]
+    fleet: Fleet
+    busy: Collection[tuple[str, str]]
+    resting: Set[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +64,9 @@ class Spreading:
         spread = self._spread
         return spread if spread is not None and spread.order == order else None
 
-    def begin(
-        self,
-        order: int,
-        wants: Iterable[Want],
-        assigned: Mapping[str, Mapping[str, int]],
-        fleet: Fleet,
-        busy: Collection[tuple[str, str]],
-        resting: Set[str],
-    ) -> None:
-        """When none is ``under_way``. Nothing of what is given may change meanwhile."""
-        picture = wants, assigned, fleet, busy, resting
-        self._task = self._group.create_task(self._compute(order, *picture))
+    def begin(self, order: int, picture: Picture) -> None:
+        """When none is ``under_way``. Nothing in the picture may change meanwhile."""
+        self._task = self._group.create_task(self._compute(order, picture))
 
     def give_up(self) -> None:
         """What was found, and what is about to be, is of no use any more."""
@@ -74,21 +75,11 @@ class Spreading:
             self._task.cancel()
             self._task = None
 
-    async def _compute(
-        self,
-        order: int,
-        wants: Iterable[Want],
-        assigned: Mapping[str, Mapping[str, int]],
-        fleet: Fleet,
-        busy: Collection[tuple[str, str]],
-        resting: Set[str],
-    ) -> None:
+    async def _compute(self, order: int, picture: Picture) -> None:
         given_up = threading.Event()
         began = time.monotonic()
         try:
-            steps = await asyncio.to_thread(
-                balance, wants, assigned, fleet, busy, resting, given_up.is_set
-            )
+            steps = await asyncio.to_thread(balance, *picture, given_up.is_set)
         finally:
             given_up.set()
         now = time.monotonic()
