@@ -8,8 +8,8 @@ EtcdSettings; CRONY_ETCD_ENDPOINTS, CRONY_ETCD_PASSWORD_FILE and the like stand 
 A password is never on a command line, where every user of the machine could read it.
 
 The inventory is the one that CRONY_INVENTORY names, or that file's ``inventory:``, taken from its
-folder on, but only where etcd is that file's, too. None is found by chance: a local cluster in a
-checkout has nothing to do with the hosts that the checkout lists.
+folder on, but only where etcd is that file's, too; an empty CRONY_INVENTORY is none. None is found
+by chance: a local cluster in a checkout has nothing to do with the hosts that the checkout lists.
 """
 
 from __future__ import annotations
@@ -139,8 +139,8 @@ def find_cluster(
     written, inventory = _read(path) if path else ({}, None)
     if path:
         _settings(written, str(path))
-    if named := environment.get("CRONY_INVENTORY"):
-        inventory = folder / named
+    if (named := environment.get("CRONY_INVENTORY")) is not None:
+        inventory = folder / named if named else None
     elif not {"endpoints", "prefix"}.isdisjoint(asked):  # then the file tells of another cluster
         inventory = None
     return Cluster(_settings(written | asked, "the environment and the flags"), inventory)

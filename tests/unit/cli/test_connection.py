@@ -102,6 +102,7 @@ def test_the_inventory_is_that_of_the_file_which_names_etcd_too(home: Path) -> N
     assert find_cluster(environment | {"CRONY_ETCD_PREFIX": "/x"}, home).inventory is None
     environment["CRONY_INVENTORY"] = "others.yml"
     assert find_cluster(environment, home, endpoints="b:1").inventory == home / "others.yml"
+    assert find_cluster(environment | {"CRONY_INVENTORY": ""}, home).inventory is None
 
 
 def test_no_inventory_is_found_by_chance(home: Path) -> None:
