@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import ansible_mitogen
 import yaml
 
 from crony_ops.local.audit import Audit, Series, audit
@@ -24,6 +25,11 @@ LEDGER = "/srv/ledger/lines"
 _RECAP = re.compile(
     r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
 )
+_MITOGEN = {
+    "ANSIBLE_STRATEGY": "mitogen_linear",
+    "ANSIBLE_STRATEGY_PLUGINS": str(Path(ansible_mitogen.__file__).parent / "plugins/strategy"),
+    "ANSIBLE_DEPRECATION_WARNINGS": "false",  # of strategies that are not Ansible's own
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +48,16 @@ def play(
     *arguments: str,
     check: bool = True,
     timeout: float = 900,
+    plain: bool = False,
 ) -> Play:
-    """Run ``playbooks/<playbook>.yml``. Raises CommandFailed if it fails and ``check`` is set."""
+    """Run ``playbooks/<playbook>.yml``. Raises CommandFailed if it fails and ``check`` is set.
+
+    ``plain`` is as operators have it. Else Mitogen carries the modules, the same ones, to the
+    hosts: it takes less than half the time.
+    """
     command = ["ansible-playbook", "-i", str(inventory), f"playbooks/{playbook}.yml", *arguments]
-    outcome = lab.run(command, check=check, timeout=timeout)
+    env = {} if plain else _MITOGEN
+    outcome = lab.run(command, env=env, check=check, timeout=timeout)
     counted = [(m[1], int(m[3]), int(m[4]) + int(m[5])) for m in _RECAP.finditer(outcome.out)]
     return Play(
         outcome,
@@ -66,10 +78,16 @@ class Fleet:
         self._began = 0
 
     def play(
-        self, playbook: str, *arguments: str, check: bool = True, timeout: float = 900
+        self,
+        playbook: str,
+        *arguments: str,
+        check: bool = True,
+        timeout: float = 900,
+        plain: bool = False,
     ) -> Play:
         """As the function `play`, on this fleet."""
-        return play(self.lab, self.inventory, playbook, *arguments, check=check, timeout=timeout)
+        how: dict[str, Any] = {"check": check, "timeout": timeout, "plain": plain}
+        return play(self.lab, self.inventory, playbook, *arguments, **how)
 
     def crony(self, *arguments: str, check: bool = True, timeout: float = 60) -> Outcome:
         """The controller's ``crony-ops``, with what the rollout wrote for it."""

@@ -146,7 +146,7 @@ def test_a_renewed_certificate_comes_into_force_and_its_key_is_shown_nowhere(fle
     on_host = host.path(f"/etc/crony/tls/{name}.pem")
     old = on_host.read_text()
     (pki(fleet) / f"{name}.pem").unlink()
-    rolled = fleet.play("nodes", "--limit", host.name, "--diff", "-vvv")
+    rolled = fleet.play("nodes", "--limit", host.name, "--diff", "-vvv", plain=True)
     assert f"{name}: issued, as there was none" in rolled.outcome.out
     secrets = private_lines(pki(fleet))
     assert shown(secrets, rolled.outcome.out + rolled.outcome.err) == []

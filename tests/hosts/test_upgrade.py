@@ -36,7 +36,12 @@ def to_version(version: str, wheelhouse: Path) -> list[str]:
 def back(fleet: Fleet, wheelhouse: Path) -> Iterator[None]:
     """Every node runs this version again afterwards: so a downgrade is tried as well."""
     yield
-    fleet.play("nodes", *to_version(__version__, wheelhouse))
+    changed = [
+        node["name"]
+        for node in fleet.asked("nodes")["nodes"]
+        if (node["version"], node["state"]) != (__version__, "up")
+    ]
+    fleet.play("nodes", "--limit", ",".join(changed), *to_version(__version__, wheelhouse))
     assert set(versions(fleet).values()) == {__version__}
     assert states(fleet) == {"up"}
 
