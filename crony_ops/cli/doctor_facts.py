@@ -11,6 +11,7 @@ from crony_ops.cli.view.cluster_view import ClusterView, read_cluster
 from crony_ops.cli.view.drift import drift
 from crony_ops.errors import InvalidInput, MissingExtra, StoreError, first_cause
 from crony_ops.fleet.doctor.facts import Certificate, ClusterFacts, Facts, HostLook
+from crony_ops.store.auth import looks_into_transactions
 from crony_ops.store.client import Etcd
 from crony_ops.store.keys import Keys
 from crony_ops.store.leases import LeaseStatus, read_leases
@@ -68,17 +69,23 @@ async def _cluster(etcd: Etcd, keys: Keys) -> tuple[ClusterFacts | None, str]:
     why = ""
     try:
         view = await read_cluster(etcd, keys)
+        has_rights = etcd.settings.cert_file is not None or etcd.settings.username is not None
+        guarded = await looks_into_transactions(etcd) if has_rights else None
     except StoreError as error:
         return None, str(error)
     try:
         leases = await read_leases(etcd)
     except* StoreError as several:
         why = str(first_cause(several))
-    return _cluster_facts(view, keys, leases, why), ""
+    return _cluster_facts(view, keys, leases, why, guarded), ""
 
 
 def _cluster_facts(
-    view: ClusterView, keys: Keys, leases: tuple[LeaseStatus, ...] | None, why: str
+    view: ClusterView,
+    keys: Keys,
+    leases: tuple[LeaseStatus, ...] | None,
+    why: str,
+    guarded: bool | None,
 ) -> ClusterFacts:
     return ClusterFacts(
         nodes=view.nodes,
@@ -93,6 +100,7 @@ def _cluster_facts(
         node_keys={uuid: keys.node(uuid) for uuid in view.alive},
         leases=leases,
         leases_error=why,
+        guarded=guarded,
     )
 
 

@@ -35,7 +35,7 @@ def check_etcd(facts: Facts) -> list[Finding]:
     if len(versions) > 1:
         says = f"the members run different versions: {', '.join(sorted(versions))}"
         found.append(warns(Check.etcd, "", says, "upgrade the rest: crony-ops rollout etcd"))
-    return found or [_well(up)]
+    return [*(found or [_well(up)]), *_unguarded(facts)]
 
 
 def _well(up: list[MemberStatus]) -> Finding:
@@ -44,6 +44,17 @@ def _well(up: list[MemberStatus]) -> Finding:
     room = f"{size(largest.db_size)} of {size(largest.quota or USUAL_QUOTA)}"
     says = f"{counted(len(up), 'member')}, all answer, {leader} leads; {room}, no alarm"
     return passed(Check.etcd, says)
+
+
+def _unguarded(facts: Facts) -> list[Finding]:
+    if facts.cluster is None or facts.cluster.guarded is not False:
+        return []
+    says = (
+        "it asks for no rights inside nested transactions (GHSA-rfx7-8w68-q57q): whoever has any "
+        "certificate of the fleet may do everything"
+    )
+    hint = "run etcd 3.4.44, 3.5.30, 3.6.11 or later: crony_etcd_binary, see docs/fleet.md"
+    return [warns(Check.etcd, "", says, hint)]
 
 
 def _silent(member: MemberStatus, up: int, total: int) -> Finding:

@@ -101,7 +101,8 @@ class Certificate:
 class ClusterFacts:
     """What stands in etcd, by node uuid or job id. ``opens`` are (node uuid, job id, run id),
     ``node_keys`` the keys of living nodes, ``unreadable`` keys, too. ``leases`` is None and
-    ``leases_error`` says why where etcd doesn't tell."""
+    ``leases_error`` says why where etcd doesn't tell. ``guarded`` is whether etcd asks for rights
+    inside nested transactions, too; None where it asks for none at all."""
 
     nodes: Mapping[str, Node]
     alive: frozenset[str]
@@ -115,6 +116,7 @@ class ClusterFacts:
     node_keys: Mapping[str, str]
     leases: tuple[LeaseStatus, ...] | None
     leases_error: str = ""
+    guarded: bool | None = None
 
     def name_of(self, uuid: str) -> str:
         if uuid in self.nodes:

@@ -367,6 +367,16 @@ def test_the_gravest_comes_first_and_then_the_order_of_the_checks() -> None:
     assert worst(found) is FAIL
 
 
+@pytest.mark.parametrize("guarded", [True, False, None])
+def test_an_etcd_that_guards_no_nested_transaction_is_well_but_warned_of(
+    guarded: bool | None,
+) -> None:
+    found = CHECKS[Check.etcd](facts(cluster=cluster(guarded=guarded)))
+    assert found[0].verdict is Verdict.passed
+    warned = ["run etcd 3.4.44" in f.hint for f in found if f.verdict is WARN]
+    assert warned == ([True] if guarded is False else [])
+
+
 def test_without_etcd_the_hosts_are_judged_all_the_same() -> None:
     found = diagnose(facts(cluster=None, cluster_error="etcd can't be reached"))
     told = {finding.check for finding in found}
