@@ -98,7 +98,8 @@ class Lab:
         """A new folder with the example's inventory, of these hosts and with these variables.
 
         ``groups``: etcd, watchers, and each group of nodes (or all of them as ``nodes``). What
-        hosts install comes from this machine: etcd as packages, the rest from the wheelhouse.
+        hosts install comes from this machine: etcd as packages (or as the binaries in the folder
+        that CRONY_HOSTS_ETCD names), the rest from the wheelhouse.
         """
         connection = {
             "ansible_user": "root",
@@ -107,11 +108,14 @@ class Lab:
             # Another lab's hosts have the same addresses, and this folder is each lab's own.
             "ansible_control_path_dir": "/run/ansible",
         }
-        installed = {
-            "crony_etcd_packages": str(packages("etcd-server", "etcd-client")),
-            "crony_wheelhouse": str(REPOSITORY / "dist/wheelhouse"),
-        }
-        given = {**connection, **installed, **variables}
+        binaries = os.environ.get("CRONY_HOSTS_ETCD")
+        etcd = (
+            {"crony_etcd_binary": binaries}
+            if binaries
+            else {"crony_etcd_packages": str(packages("etcd-server", "etcd-client"))}
+        )
+        wheels = {"crony_wheelhouse": str(REPOSITORY / "dist/wheelhouse")}
+        given = {**connection, **etcd, **wheels, **variables}
         return write_inventory(self.folder / name, groups, given)
 
     @property
