@@ -211,7 +211,7 @@ class Etcd:
 
     async def members(self) -> list[MemberStatus]:
         """How each member does; takes at most ``request_timeout`` seconds, whoever is silent."""
-        return await members.survey(self._endpoints, self._login, self.settings.request_timeout)
+        return await members.survey(self._endpoints, self._login, self.settings)
 
     async def watch(
         self,

@@ -27,6 +27,7 @@ from crony_ops.store import (
     put,
     value_is,
 )
+from crony_ops.store.metrics_page import fetch_page
 from tests.etcd_server import EtcdServer, free_ports
 
 if TYPE_CHECKING:
@@ -247,6 +248,17 @@ async def test_members_beyond_the_configured_endpoints_are_found(cluster: EtcdCl
         assert sorted(member.name for member in members) == ["etcd-1", "etcd-2", "etcd-3"]
         assert not any(member.error for member in members)
         assert all(member.version.startswith("3.") and member.db_size for member in members)
+
+
+async def test_a_members_page_says_what_its_status_does(cluster: EtcdCluster) -> None:
+    settings = EtcdSettings(endpoints=cluster.endpoints)
+    async with Etcd(settings) as etcd:
+        members = {member.endpoint: member for member in await etcd.members()}
+    for address in settings.addresses:
+        page = await fetch_page(settings, address, 5)
+        member = members[address]
+        assert (page.version, page.is_leader) == (member.version, member.is_leader)
+        assert page.db_size == pytest.approx(member.db_size, rel=1)
 
 
 async def test_a_member_without_quorum_is_told_at_once(cluster: EtcdCluster) -> None:

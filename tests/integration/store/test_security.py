@@ -76,6 +76,8 @@ async def test_a_token_that_ran_out_is_renewed_unnoticed(
             await etcd.put("/elsewhere", b"")
         (member,) = await etcd.members()
         assert member.error is None
+        assert member.is_leader
+        assert member.db_size > 0
 
 
 async def test_a_mirror_and_a_lease_go_on_through_expiry_and_restart(
