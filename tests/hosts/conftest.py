@@ -44,7 +44,7 @@ def wheelhouse() -> Path:
 
 
 @pytest.fixture(scope="session")
-def rolled_out(lab: Lab, wheelhouse: Path) -> Fleet:
+def rolled_out(lab: Lab, wheelhouse: Path) -> Iterator[Fleet]:
     """h1 to h3, bare, after one site.yml: each a member of etcd, a watcher and a node."""
     h1, h2, h3 = lab.boot(3)
     inventory = lab.inventory(
@@ -57,7 +57,8 @@ def rolled_out(lab: Lab, wheelhouse: Path) -> Fleet:
     )
     fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)
     fleet.play("site", plain=True)
-    return fleet
+    yield fleet
+    fleet.close()
 
 
 @pytest.fixture

@@ -20,12 +20,13 @@ from crony_ops.model.run import GapRecord, RunRecord, read_run
 from crony_ops.schedule import parse_schedule
 from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
 from tests.hosts.lab.inventory import REPOSITORY
+from tests.hosts.warm_cli import WarmCli
 
 LEDGER = "/srv/ledger/lines"
 _RECAP = re.compile(
     r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
 )
-_MITOGEN = {
+MITOGEN = {
     "ANSIBLE_STRATEGY": "mitogen_linear",
     "ANSIBLE_STRATEGY_PLUGINS": str(Path(ansible_mitogen.__file__).parent / "plugins/strategy"),
     "ANSIBLE_DEPRECATION_WARNINGS": "false",  # of strategies that are not Ansible's own
@@ -56,7 +57,7 @@ def play(
     hosts: it takes less than half the time.
     """
     command = ["ansible-playbook", "-i", str(inventory), f"playbooks/{playbook}.yml", *arguments]
-    env = {} if plain else _MITOGEN
+    env = {} if plain else MITOGEN
     outcome = lab.run(command, env=env, check=check, timeout=timeout)
     counted = [(m[1], int(m[3]), int(m[4]) + int(m[5])) for m in _RECAP.finditer(outcome.out)]
     return Play(
@@ -74,6 +75,7 @@ class Fleet:
         self.hosts = tuple(hosts)
         self.inventory = inventory
         self.ttl = ttl
+        self._cli = WarmCli(lab)
         self._has_jobs = False
         self._began = 0
 
@@ -92,8 +94,10 @@ class Fleet:
     def crony(self, *arguments: str, check: bool = True, timeout: float = 60) -> Outcome:
         """The controller's ``crony-ops``, with what the rollout wrote for it."""
         env = {"CRONY_CONFIG": str(self.inventory / "cli.yaml")}
-        command = ["crony-ops", *arguments]
-        return self.lab.run(command, env=env, check=check, timeout=timeout)
+        return self._cli.run(arguments, env, check=check, timeout=timeout)
+
+    def close(self) -> None:
+        self._cli.close()
 
     def asked(self, *arguments: str) -> Any:
         """What ``crony-ops … --output json`` prints, by etcd alone: to hold that against the
@@ -107,18 +111,25 @@ class Fleet:
         """What is on record now of the runs of these jobs."""
         return [run for document in self._documents(jobs) for run in _runs(document)]
 
-    def settled(self, *jobs: str, earlier: Sequence[RunRecord | GapRecord] = ()) -> Audit:
+    def settled(
+        self,
+        *jobs: str,
+        earlier: Sequence[RunRecord | GapRecord] = (),
+        frozen: tuple[Host, float] | None = None,
+    ) -> Audit:
         """Every tick of these comes to be accounted for, from the first that ran up to now, and
         none is run twice: by what they wrote on the hosts' disks beside what is on record.
 
         ``earlier`` are records of before: of a run that was lost the true end may come later.
+        ``frozen``: a host, and when it froze (unix seconds). What ran there woke with it, and may
+        have come to its end before the agent, awake again, could see to it.
         """
         until = int(time.time())
         found = audit((), (), ())
 
         def sound() -> bool:
             nonlocal found
-            ledger = self.ledger()
+            ledger = [line for line in self.ledger() if not _woke_and_ended(line, frozen)]
             documents = self._documents(jobs)
             now = [run for document in documents for run in _runs(document)]
             # A job of that name may have been one of an earlier test.
@@ -215,6 +226,13 @@ class Fleet:
 
 def _runs(document: dict[str, Any]) -> list[RunRecord | GapRecord]:
     return [read_run(json.dumps(run).encode()) for run in document["runs"]]
+
+
+def _woke_and_ended(line: LedgerLine, frozen: tuple[Host, float] | None) -> bool:
+    if frozen is None or line.event != "end":
+        return False
+    host, since = frozen
+    return line.node == host.name and line.tick <= since < line.at
 
 
 def _first(run: RunRecord | GapRecord) -> int:

@@ -44,7 +44,9 @@ def joined(fleet: Fleet, newcomer: Host) -> Iterator[Fleet]:
     written["watchers"]["hosts"] |= place
     written["nodes"].setdefault("children", {})["late"] = {"hosts": place}
     (inventory / "hosts.yml").write_text(yaml.safe_dump(written))
-    yield Fleet(fleet.lab, (*fleet.hosts, newcomer), inventory, fleet.ttl)
+    joined = Fleet(fleet.lab, (*fleet.hosts, newcomer), inventory, fleet.ttl)
+    yield joined
+    joined.close()
     fleet.sync({})
 
 

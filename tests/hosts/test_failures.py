@@ -73,12 +73,16 @@ def test_the_jobs_of_a_host_that_fails_run_elsewhere_in_time_and_it_comes_back(
 
     mend(host)
     fleet.until(lambda: state(fleet, host) == "up", "it is back", 60)
-    assert (
-        host.sh("systemctl is-active crony-node crony-watcher etcd").out.split() == ["active"] * 3
-    )
+    fleet.until(lambda: serves(host), "all its daemons run")
     back = time.time()
     fleet.until(lambda: all(ran_since(fleet, job, back) for job in everything), "all jobs go on")
-    fleet.settled(*everything, earlier=meanwhile)
+    frozen = (host, began) if failure == "freeze" else None
+    fleet.settled(*everything, earlier=meanwhile, frozen=frozen)
+
+
+def serves(host: Host) -> bool:
+    said = host.sh("systemctl is-active crony-node crony-watcher etcd", check=False)
+    return said.out.split() == ["active"] * 3
 
 
 def ran_since(fleet: Fleet, job: str, since: float) -> bool:

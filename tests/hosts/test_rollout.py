@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+from tests.hosts.fleet import MITOGEN, Fleet
 from tests.hosts.lab.inventory import REPOSITORY
 
 if TYPE_CHECKING:
-    from tests.hosts.fleet import Fleet
     from tests.hosts.lab import Outcome
 
 SETTINGS = "/etc/crony/node.yaml"
@@ -27,9 +27,12 @@ def checkout(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def rollout(fleet: Fleet, folder: Path, *arguments: str, status: int = 0) -> Outcome:
+def rollout(
+    fleet: Fleet, folder: Path, *arguments: str, status: int = 0, plain: bool = False
+) -> Outcome:
     command = ["crony-ops", "rollout", *arguments, "--inventory", str(fleet.inventory)]
-    outcome = fleet.lab.run(command, cwd=folder, check=False, timeout=300)
+    env = {} if plain else MITOGEN
+    outcome = fleet.lab.run(command, env=env, cwd=folder, check=False, timeout=300)
     assert outcome.status == status, outcome
     return outcome
 
@@ -81,11 +84,12 @@ def test_a_host_that_cant_be_reached_is_told_of_and_fails_the_rollout(
     fleet: Fleet, checkout: Path
 ) -> None:
     fleet.hosts[2].cut()
-    done = rollout(fleet, checkout, "nodes", "--limit", "h1,h3", "-o", "json", status=1)
+    only = ("presets", "--limit", "h1,h3")
+    done = rollout(fleet, checkout, *only, "-o", "json", status=1, plain=True)
     assert states(done)["h3"] == "unreachable"
     [error] = [host["error"] for host in read(done)["hosts"] if host["host"] == "h3"]
     assert "ssh" in error["reason"]
-    assert done.err.splitlines()[-1].startswith("crony-ops: nodes.yml failed on h3: ")
+    assert done.err.splitlines()[-1].startswith("crony-ops: presets.yml failed on h3: ")
 
 
 def test_a_host_that_should_have_an_agent_and_has_none_is_missing(fleet: Fleet) -> None:

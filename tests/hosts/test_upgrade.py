@@ -41,7 +41,8 @@ def back(fleet: Fleet, wheelhouse: Path) -> Iterator[None]:
         for node in fleet.asked("nodes")["nodes"]
         if (node["version"], node["state"]) != (__version__, "up")
     ]
-    fleet.play("nodes", "--limit", ",".join(changed), *to_version(__version__, wheelhouse))
+    at_once = ["--limit", ",".join(changed), "-e", "crony_serial=3"]
+    fleet.play("nodes", *at_once, *to_version(__version__, wheelhouse))
     assert set(versions(fleet).values()) == {__version__}
     assert states(fleet) == {"up"}
 
