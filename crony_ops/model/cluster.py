@@ -123,22 +123,3 @@ class Failover(Record):
     lost_runs: int = 0
     moved_jobs: tuple[str, ...] = ()
     failed_jobs: tuple[str, ...] = ()
-
-
-class Severity(StrEnum):
-    info = "info"
-    warning = "warning"
-    critical = "critical"
-
-
-class Alert(Record):
-    """`/crony/alert/<alert_id>`: the id follows from the cause, so that none is made twice."""
-
-    id: str
-    cause: str
-    severity: Severity
-    title: str
-    message: str
-    at: float
-    node: str = ""
-    job: str = ""

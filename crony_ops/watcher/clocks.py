@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Severity
+from crony_ops.model.alert import Alert, Severity
 from crony_ops.store import Txn, mod_is, put
 
 if TYPE_CHECKING:

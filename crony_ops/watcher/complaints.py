@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Severity
+from crony_ops.model.alert import Alert, Severity
 from crony_ops.store import Txn, absent, put
 from crony_ops.watcher.order import Order
 

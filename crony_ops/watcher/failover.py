@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Failover, JobOutcome, Outcome, Severity
+from crony_ops.model.alert import Alert, Severity
+from crony_ops.model.cluster import Failover, JobOutcome, Outcome
 from crony_ops.model.node import Node, Roster
 from crony_ops.store import Txn, absent, delete_prefix, exists, mod_is, put
 from crony_ops.watcher.clocks import note_clock

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Health, Severity
+from crony_ops.model.alert import Alert, Severity
+from crony_ops.model.cluster import Health
 from crony_ops.model.run import News, RunState
 from crony_ops.store import Txn, delete, mod_is, put
 from crony_ops.watcher.order import Order

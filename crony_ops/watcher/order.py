@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crony_ops.model.cluster import Alert
+    from crony_ops.model.alert import Alert
     from crony_ops.store import Txn
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Rebalance, Severity
+from crony_ops.model.alert import Alert, Severity
 from crony_ops.store import Txn, delete, mod_is, put
 from crony_ops.watcher.eligibility import may_have
 from crony_ops.watcher.order import Order
 
 if TYPE_CHECKING:
+    from crony_ops.model.cluster import Rebalance
     from crony_ops.store.keys import Keys
     from crony_ops.watcher.eligibility import Fleet, Want
     from crony_ops.watcher.placement import Placement, Step

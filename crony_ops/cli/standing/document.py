@@ -17,7 +17,7 @@ from crony_ops.cli.view.node_parts import (
     node_parts,
 )
 from crony_ops.errors import BadSchedule
-from crony_ops.model.cluster import Severity  # noqa: TC001 - read for the schema
+from crony_ops.model.alert import Severity  # noqa: TC001 - read for the schema
 from crony_ops.store.member_status import MemberStatus  # noqa: TC001 - read for the schema
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crony_ops.model.cluster import Alert
+from crony_ops.model.alert import Alert
 from crony_ops.watcher.complaints import Complaints
 from tests.unit.watcher.picture import NOON, Picture
 

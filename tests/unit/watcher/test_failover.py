@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crony_ops.model.cluster import Alert, Failover, Severity
+from crony_ops.model.alert import Alert, Severity
+from crony_ops.model.cluster import Failover
 from crony_ops.model.job import Job, RunOn
 from crony_ops.model.node import Roster
 from crony_ops.watcher import failover as rooms
