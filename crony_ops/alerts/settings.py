@@ -18,7 +18,7 @@ from pydantic import (
 
 from crony_ops.alerts.message import Language
 from crony_ops.errors import BadSchedule
-from crony_ops.model.job import Name
+from crony_ops.model.part import Name
 from crony_ops.model.reference import Reference, WithSecrets, parse_references
 from crony_ops.schedule.zone import load_zone
 

@@ -21,9 +21,30 @@ class Severity(StrEnum):
         return list(Severity).index(self)
 
 
+class Cause(StrEnum):
+    """What is told of. ``Alert.cause`` is a text: a newer leader may know of more."""
+
+    failure = "failure"
+    recovery = "recovery"
+    missed = "missed"
+    lost = "lost"
+    slow = "slow"
+    unassigned = "unassigned"
+    flapping = "flapping"
+    node_lost = "node lost"
+    node_back = "node back"
+    preset_failed = "preset failed"
+    clock = "clock"
+    watcher_took_over = "watcher took over"
+    spec_rejected = "spec rejected"
+    value_unreadable = "value unreadable"
+    cursor_ahead = "cursor ahead"
+    rebalance = "rebalance"
+
+
 class DeliveryState(StrEnum):
-    """``silenced``: a silence or a window of maintenance kept it back. ``gathered``: a digest tells
-    of it. Neither is sent any more."""
+    """``silenced``: a silence kept it back, or no route leads anywhere. ``gathered``: a digest
+    tells of it. Neither is sent any more."""
 
     waiting = "waiting"
     delivered = "delivered"

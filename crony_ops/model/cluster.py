@@ -66,8 +66,29 @@ class SyncRecord(Record):
     at: float
 
 
+class Told(Record):
+    """What people were told of one trouble of a job, or of one kind of event.
+
+    ``since``: when it began. ``at``: when they were last told; 0: not yet, for a window of
+    maintenance holds it back. ``remind_at``: when the rules look at it again; 0: never. ``untold``:
+    events since then. ``with_node``: the message of the node's loss told of it. Unix seconds.
+    """
+
+    since: float
+    at: float = 0.0
+    remind_at: float = 0.0
+    untold: int = 0
+    reason: str = ""
+    with_node: bool = False
+
+
 class Health(Record):
-    """`/crony/health/<job_id>`: how the job's last runs ended, as far as the rules must know."""
+    """`/crony/health/<job_id>`: how the job's last runs ended, as far as the rules must know.
+
+    ``told`` goes by cause. ``onsets``: when it last began to fail, the newest few; ``durations``:
+    how long its last successes took (seconds), the newest few, if somebody wants to hear of slow
+    ones.
+    """
 
     consecutive_failures: int = 0
     failing_since: float | None = None
@@ -78,6 +99,9 @@ class Health(Record):
     missed: int = 0
     lost: int = 0
     unplaced_since: float | None = None
+    told: dict[str, Told] = {}
+    onsets: tuple[float, ...] = ()
+    durations: tuple[float, ...] = ()
 
     @property
     def failing(self) -> bool:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from crony_ops.alerts.settings import AlertSettings
 from crony_ops.daemon.listen import Listen
-from crony_ops.model.job import Name
+from crony_ops.model.part import Name
 from crony_ops.store.settings import EtcdSettings
 
 
