@@ -18,6 +18,9 @@ from pydantic import (
 
 from crony_ops.alerts.message import Language
 from crony_ops.errors import BadSchedule
+from crony_ops.model.alert import Cause, Severity
+from crony_ops.model.duration import Duration
+from crony_ops.model.job import JobId
 from crony_ops.model.part import Name
 from crony_ops.model.reference import Reference, WithSecrets, parse_references
 from crony_ops.schedule.zone import load_zone
@@ -147,11 +150,37 @@ ChannelSettings = Annotated[
 ]
 
 
+class Route(_Settings):
+    """What fits all that is named here goes over these channels, or over all. ``severity``: at
+    least; ``label``: ``name=value``, or a name alone; ``to``: mail addresses beside the channel's
+    own; ``mention``: as the channel's service identifies people."""
+
+    cause: tuple[Cause, ...] = ()
+    severity: Severity = Severity.info
+    group: Name | None = None
+    label: str | None = Field(None, min_length=1)
+    job: JobId | None = None
+    channels: tuple[Name, ...] = ()
+    to: tuple[Address, ...] = ()
+    mention: tuple[str, ...] = ()
+
+
 class AlertSettings(_Settings):
-    """``link`` is where to look further: ``{job}``, ``{node}`` and ``{run_id}`` are put in."""
+    """``link`` is where to look further: ``{job}``, ``{node}`` and ``{run_id}`` are put in.
+    ``remind``: seconds from one message of a lost node to the next; 0: never."""
 
     channels: dict[Name, ChannelSettings] = {}
-    routes: tuple[dict[str, Any], ...] = ()
+    routes: tuple[Route, ...] = ()
+    remind: Duration = 14_400
     ping: dict[str, Any] | None = None
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     link: str = ""
+
+    @model_validator(mode="after")
+    def _routes_lead_somewhere(self) -> AlertSettings:
+        for route in self.routes:
+            for channel in route.channels:
+                if channel not in self.channels:
+                    known = ", ".join(sorted(self.channels)) or "none"
+                    raise ValueError(f"a route names channel {channel}; there is {known}")
+        return self

@@ -11,14 +11,11 @@ MAX_OUTPUT = 2000
 
 
 class Severity(StrEnum):
+    """From the least to the worst."""
+
     info = "info"
     warning = "warning"
     critical = "critical"
-
-    @property
-    def rank(self) -> int:
-        """Grows with how bad it is."""
-        return list(Severity).index(self)
 
 
 class Cause(StrEnum):
@@ -59,7 +56,8 @@ class Delivery(Record):
 
     ``next_at``: not to be tried before (unix seconds). ``at``: when it came to this state.
     ``answer``: the server's last word or error, or the digest's id; without secrets, one line, at
-    most 300 characters.
+    most 300 characters. ``to`` are mail addresses beside the channel's own, ``on_duty`` whom to
+    mention.
     """
 
     state: DeliveryState = DeliveryState.waiting
@@ -67,6 +65,8 @@ class Delivery(Record):
     next_at: float = 0.0
     at: float = 0.0
     answer: str = ""
+    to: tuple[str, ...] = ()
+    on_duty: tuple[str, ...] = ()
 
 
 class Alert(Record):
@@ -109,7 +109,8 @@ class Alert(Record):
 class Silence(Record):
     """`/crony/silence/<id>`: what fits is not sent until ``until`` (unix seconds).
 
-    All that is named must fit: a job's id, a node's name, a group, a label (``name=value``).
+    All that is named must fit: a job's id, a node's name, a group, a label (``name=value``, or a
+    name alone for any value).
     Nothing named fits everything.
     """
 

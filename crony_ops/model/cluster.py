@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 from crony_ops.model.record import Record
 from crony_ops.model.run import RunState
@@ -102,6 +103,13 @@ class Health(Record):
     told: dict[str, Told] = {}
     onsets: tuple[float, ...] = ()
     durations: tuple[float, ...] = ()
+
+    def telling(self, cause: str, told: Told | None) -> Self:
+        """With what people know of that cause; None: nothing any more."""
+        others = {name: value for name, value in self.told.items() if name != cause}
+        if told is not None:
+            others[str(cause)] = told
+        return self.model_copy(update={"told": others})
 
     @property
     def failing(self) -> bool:
