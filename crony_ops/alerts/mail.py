@@ -81,7 +81,8 @@ class _Attempt:
         self.answer = ""
 
     def carry(self, letter: bytes) -> str:
-        """What the server said in the end. Raises SMTPException, OSError, UnicodeError, Undelivered."""
+        """What the server said in the end. Raises SMTPException, OSError, UnicodeError and
+        Undelivered."""
         client = _Client(self, self._settings, self._password)
         try:
             client.login()
