@@ -21,11 +21,14 @@ MAX_ANSWER = 300
 
 
 def after_success(before: Delivery, answer: str, now: float) -> Delivery:
-    return Delivery(
-        state=DeliveryState.delivered,
-        attempts=before.attempts + 1,
-        at=now,
-        answer=in_a_line(answer),
+    return before.model_copy(
+        update={
+            "state": DeliveryState.delivered,
+            "attempts": before.attempts + 1,
+            "next_at": 0.0,
+            "at": now,
+            "answer": in_a_line(answer),
+        }
     )
 
 
@@ -47,23 +50,26 @@ def after_failure(
         _pause(attempts, FIRST_PAUSE, LONGEST_PAUSE, spread), min(retry_after or 0.0, PATIENCE)
     )
     over = attempts >= FEWEST_ATTEMPTS and now + pause > made_at + PATIENCE
-    return Delivery(
-        state=DeliveryState.given_up if permanent or over else DeliveryState.retrying,
-        attempts=attempts,
-        next_at=0.0 if permanent or over else now + pause,
-        at=now,
-        answer=in_a_line(reason),
+    given_up = permanent or over
+    return before.model_copy(
+        update={
+            "state": DeliveryState.given_up if given_up else DeliveryState.retrying,
+            "attempts": attempts,
+            "next_at": 0.0 if given_up else now + pause,
+            "at": now,
+            "answer": in_a_line(reason),
+        }
     )
 
 
 def asked_again(alert: Alert, now: float) -> Alert:
     """Somebody wants it tried again: at once, on every channel that gave it up or waits with the
     next attempt; FEWEST_ATTEMPTS times at least, however old it is."""
-    stuck = (DeliveryState.given_up, DeliveryState.retrying)
+    fresh = {"state": DeliveryState.waiting, "attempts": 0, "next_at": 0.0, "at": now}
     again = {
-        channel: Delivery(state=DeliveryState.waiting, at=now, answer=delivery.answer)
+        channel: delivery.model_copy(update=fresh)
         for channel, delivery in alert.deliveries.items()
-        if delivery.state in stuck
+        if delivery.state in (DeliveryState.given_up, DeliveryState.retrying)
     }
     return alert.model_copy(update={"deliveries": {**alert.deliveries, **again}})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 from crony_ops.alerts.phrases import phrased
@@ -99,7 +100,7 @@ def plan(
         elif (told := _told_in(alert, over, digests)) is not None:
             result.gathered[alert.id] = _all(over, DeliveryState.gathered, told, now)
         else:
-            pending.setdefault(_kind(alert, over), []).append((alert, over))
+            pending.setdefault(kind_of(alert, over), []).append((alert, over))
     for kind, waiting in pending.items():
         _share_out(waiting, _sent_lately(alerts, kind, now), now, result)
     return result
@@ -119,7 +120,7 @@ def _share_out(
         result.deliveries[alert.id] = over
     for part in _parts(rest):
         over = part[0][1]
-        digest = _digest([alert for alert, _ in part], over, now)
+        digest = digest_of([alert for alert, _ in part], over, now)
         result.digests.append(Digest(digest, tuple(alert.id for alert, _ in part)))
         for alert, _ in part:
             result.gathered[alert.id] = _all(over, DeliveryState.gathered, digest.id, now)
@@ -132,7 +133,7 @@ def _sent_lately(alerts: Iterable[Alert], kind: Kind, now: float) -> int:
         for alert in alerts
         if alert.at > now - MINUTE
         and any(_is_sent(delivery) for delivery in alert.deliveries.values())
-        and _kind(alert, alert.deliveries) == kind
+        and kind_of(alert, alert.deliveries) == kind
     ]
     return sum(MESSAGES_A_MINUTE if alert.names else 1 for alert in lately)
 
@@ -146,12 +147,13 @@ def _told_in(alert: Alert, over: Deliveries, digests: Iterable[Alert]) -> str | 
     for digest in digests:
         made = digest.at - _MADE_WITHIN < alert.at <= digest.at
         if made and subject(alert) in digest.names:
-            if _kind(alert, over) == _kind(digest, digest.deliveries):
+            if kind_of(alert, over) == kind_of(digest, digest.deliveries):
                 return digest.id
     return None
 
 
-def _kind(alert: Alert, over: Deliveries) -> Kind:
+def kind_of(alert: Alert, over: Deliveries) -> Kind:
+    """What alerts have in common that may be told in one message."""
     recipients = sorted((channel, way.to, way.on_duty) for channel, way in over.items())
     return Kind(alert.cause, alert.ended, bool(alert.facts.get("again")), tuple(recipients))
 
@@ -177,9 +179,11 @@ def _parts(
         yield part
 
 
-def _digest(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
+def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
+    """One alert that tells of all ``members``, which are of one kind and may be digests."""
     first = members[0]
-    names = tuple(dict.fromkeys(subject(alert) for alert in members))
+    each = (alert.names or (subject(alert),) for alert in members)
+    names = tuple(dict.fromkeys(chain.from_iterable(each)))
     facts: dict[str, str | int | float] = {
         name: sum(int(alert.facts.get(name, 0)) for alert in members)
         for name in _SUMMED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -165,6 +165,14 @@ class Route(_Settings):
     mention: tuple[str, ...] = ()
 
 
+class PingSettings(_Settings):
+    """The dead-man's switch. ``url`` is treated as a secret: whoever has it may speak for us."""
+
+    url: Text = Field(repr=False)
+    every: float = Field(60.0, ge=1, le=86_400)
+    timeout: Timeout = 10.0
+
+
 class AlertSettings(_Settings):
     """``link`` is where to look further: ``{job}``, ``{node}`` and ``{run_id}`` are put in.
     ``remind``: seconds from one message of a lost node to the next; 0: never."""
@@ -172,7 +180,7 @@ class AlertSettings(_Settings):
     channels: dict[Name, ChannelSettings] = {}
     routes: tuple[Route, ...] = ()
     remind: Duration = 14_400
-    ping: dict[str, Any] | None = None
+    ping: PingSettings | None = None
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     link: str = ""
 

@@ -89,7 +89,7 @@ class Reconciler:
             chain(
                 job_health.digest(view),
                 self._complaints.orders(view, now),
-                retention.trims(view, self._settings),
+                retention.trims(view, self._settings, now),
                 cursors.ended_pauses(view, assigned, now),
                 cursors.of_forgotten_nodes(view, assigned),
             ),

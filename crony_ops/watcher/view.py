@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from crony_ops.model.alert import Alert, Silence
 from crony_ops.model.cluster import Failover, Health, JobOutcome, Rebalance
 from crony_ops.model.node import Cordon, Node, Pause, Roster
 from crony_ops.model.record import Record
@@ -119,6 +120,8 @@ class View:
         self.failovers = decoded(keys.failovers, _failover_or_outcome)
         self.healths = decoded(keys.healths, lambda _, e: Health.from_json(e.value))
         self.news = decoded(keys.all_news, lambda _, e: News.from_json(e.value))
+        self.alerts = decoded(keys.alerts, _alert)
+        self.silences = decoded(keys.silences, lambda _, e: Silence.from_json(e.value))
         self.rebalances = decoded(keys.rebalance, lambda _, e: Rebalance.from_json(e.value))
 
     @staticmethod
@@ -137,6 +140,7 @@ class View:
             keys.healths,
             keys.all_news,
             keys.alerts,
+            keys.silences,
             keys.rebalance,
             keys.leader,
         )
@@ -232,6 +236,14 @@ def _node(uuid: str, entry: Entry) -> Node:
     if node.uuid != uuid:
         raise ValueError(f"the record is of {node.uuid}")
     return node
+
+
+def _alert(alert_id: str, entry: Entry) -> Alert:
+    """What becomes of an alert is written to the key that its record names: it must be this."""
+    alert = Alert.from_json(entry.value)
+    if alert.id != alert_id:
+        raise ValueError(f"the record is of {alert.id}")
+    return alert
 
 
 def _open_run(tail: str, entry: Entry) -> OpenRun:
