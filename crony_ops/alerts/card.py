@@ -91,7 +91,7 @@ def _card(message: Message, words: Words, time: str) -> dict[str, Any]:
 def _on_duty(names: tuple[str, ...], words: Words) -> list[dict[str, Any]]:
     """Whom Feishu knows by an id or an address is mentioned; the others are named."""
     mentions = [mention for name in names if (mention := _mention(name))]
-    others = [name[:100] for name in names if not _mention(name)]
+    others = [name for name in names if not _mention(name)]
     title = f"👤 {words.on_duty}"
     shown = []
     if mentions:

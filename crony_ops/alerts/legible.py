@@ -18,6 +18,7 @@ _PICTURES = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n
 _TURNS = {code: f"\\u{code:04x}" for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 _SHOWN = _PICTURES | _TURNS
 _WEB = re.compile(r"https?://[^\s\"'<>\\^`{|}]+", re.IGNORECASE)
+_LONGEST_NAME = 64
 _LAST_MOMENT = (
     253_370_000_000  # in the year 9998: a zone's offset is not to lead out of the calendar
 )
@@ -44,7 +45,8 @@ def shortened(text: str, most: int, words: Words, *, end: bool = False) -> str:
 
 
 def prepared(message: Message) -> Message:
-    """The message with all its texts legible. A link that is none of the web's stays a text."""
+    """The message with all its texts legible. A link that is none of the web's stays a text; of
+    whom to mention, no service knows a longer name."""
     text, link = legible(message.text), one_line(message.link)
     if link and _WEB.fullmatch(link) is None:
         text, link = f"{text}\n{link}", ""
@@ -60,7 +62,7 @@ def prepared(message: Message) -> Message:
         output=legible(message.output),
         names=tuple(map(one_line, message.names)),
         link=link,
-        on_duty=tuple(map(one_line, message.on_duty)),
+        on_duty=tuple(one_line(name)[:_LONGEST_NAME] for name in message.on_duty),
     )
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crony_ops.alerts.message import Message
     from crony_ops.alerts.settings import WebhookSettings
 
+_LONGEST_KEY = 255
 _AS_IT_IS = "!#$&'()*+,/:;=?@[]~ "
 
 
@@ -49,7 +50,7 @@ class WebhookChannel:
         redactions = secrets.redaction, Redaction([*private_parts(url), *literal])
         headers = CIMultiDict(own)
         headers.setdefault("Content-Type", "application/json; charset=utf-8")
-        headers["Idempotency-Key"] = quote(message.key, safe=_AS_IT_IS, errors="replace")
+        headers["Idempotency-Key"] = idempotency_key(message.key)
         if secret:
             headers.update(signature(secret, int(time.time()), body))
         with kept_back(redactions):
@@ -79,6 +80,14 @@ class WebhookChannel:
             place = f", line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
             reason = f"what the template {name} makes is no JSON{place}: no quotes round {{{{ }}}}?"
             raise Undelivered(reason=reason, permanent=False) from None
+
+
+def idempotency_key(key: str) -> str:
+    """As a header can hold it: the key itself where it is short and plain."""
+    quoted = quote(key, safe=_AS_IT_IS, errors="backslashreplace")
+    if len(quoted) <= _LONGEST_KEY:
+        return quoted
+    return hashlib.sha256(quoted.encode()).hexdigest()
 
 
 def signature(secret: str, at: int, body: bytes) -> dict[str, str]:

@@ -114,7 +114,7 @@ class Endpoint:
     requests: list[Request] = field(default_factory=list)
 
 
-Answering = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answering = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
@@ -123,10 +123,9 @@ async def http_server(
 ) -> AsyncIterator[Endpoint]:
     endpoint = Endpoint("")
 
-    async def handle(request: web.Request) -> web.StreamResponse:
-        endpoint.requests.append(
-            Request(dict(request.headers), request.path_qs, await request.read())
-        )
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        body = await request.content.read()
+        endpoint.requests.append(Request(dict(request.headers), request.path_qs, body))
         return await answer(request)
 
     server = web.Server(handle)
@@ -143,7 +142,7 @@ async def http_server(
 
 
 def says(status: int, body: str = "", **headers: str) -> Answering:
-    async def answer(_request: web.Request) -> web.StreamResponse:
+    async def answer(_request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(
             status=status,
             text=body,

@@ -189,7 +189,7 @@ async def test_an_error_in_a_200_is_known_by_what_is_expected() -> None:
 
 @pytest.mark.parametrize("kind", ["feishu", "webhook"])
 async def test_one_that_hangs_costs_no_more_than_the_timeout(kind: str) -> None:
-    async def hang(_request: web.Request) -> web.StreamResponse:
+    async def hang(_request: web.BaseRequest) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -199,7 +199,7 @@ async def test_one_that_hangs_costs_no_more_than_the_timeout(kind: str) -> None:
 
 
 async def test_one_that_answers_without_end_is_read_to_a_bound() -> None:
-    async def flood(request: web.Request) -> web.StreamResponse:
+    async def flood(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse(status=500)
         await response.prepare(request)
         try:
@@ -246,7 +246,7 @@ async def test_feishu_gets_no_more_than_five_a_second() -> None:
 
 
 async def test_what_a_server_repeats_of_a_secret_is_not_told() -> None:
-    async def repeat(request: web.Request) -> web.StreamResponse:
+    async def repeat(request: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=403, text=f"{request.headers['Authorization']} {request.path}")
 
     headers = {"Authorization": "Bearer ${CRONY_TEST_SECRET}"}
