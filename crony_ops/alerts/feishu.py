@@ -72,7 +72,7 @@ class FeishuChannel:
 
     def _card(self, message: Message) -> dict[str, Any]:
         time_shown = printed_time(message.at, self._timezone)
-        return card_of(prepared(message), WORDS[self._settings.language], time_shown)
+        return card_of(prepared(message), WORDS[message.language], time_shown)
 
     async def _keep_pace(self) -> None:
         """Raises Undelivered for a wait that is long."""

@@ -26,22 +26,19 @@ _LONGEST_SUBJECT = 200
 _RED, _GREEN = "#b91c1c", "#15803d"
 
 
-def texts_of(
-    message: Message, settings: MailSettings, timezone: str, templates: Environment
-) -> tuple[str, str]:
+def texts_of(message: Message, timezone: str, templates: Environment) -> tuple[str, str]:
     """Plain text and HTML of a prepared message. Raises Undelivered where a template is wrong."""
     values = {
         **document_of(message, timezone),
-        "words": WORDS[settings.language],
+        "words": WORDS[message.language],
         "colour": _GREEN if message.ended else _RED,
-        "language": settings.language,
     }
     return rendered(templates, "mail.txt", values), rendered(templates, "mail.html", values)
 
 
-def subject_of(message: Message, settings: MailSettings) -> str:
+def subject_of(message: Message) -> str:
     """The body has it whole."""
-    return shortened(message.subject, _LONGEST_SUBJECT, WORDS[settings.language])
+    return shortened(message.subject, _LONGEST_SUBJECT, WORDS[message.language])
 
 
 def letter_of(
@@ -56,7 +53,7 @@ def letter_of(
     letter = EmailMessage(policy=SMTP)
     letter["From"] = Address("Crony Ops", addr_spec=settings.sender)
     letter["To"] = ", ".join(recipients)
-    letter["Subject"] = subject_of(message, settings)
+    letter["Subject"] = subject_of(message)
     letter["Date"] = format_datetime(now)
     letter["Message-ID"] = f"<{_digest(message.key)}@{settings.sender.rpartition('@')[2]}>"
     letter["Auto-Submitted"] = "auto-generated"

@@ -39,7 +39,7 @@ class MailChannel:
     async def send(self, message: Message) -> str:
         message = prepared(message)
         recipients = recipients_of(message, self._settings)
-        texts = texts_of(message, self._settings, self._timezone, self._templates)
+        texts = texts_of(message, self._timezone, self._templates)
         letter = letter_of(message, self._settings, recipients, texts, datetime.now(UTC))
         secrets = await look_up((self._password,))
         attempt = _Attempt(self._settings, secrets.put_in(self._password), recipients)
@@ -61,11 +61,11 @@ class MailChannel:
 
     def preview(self, message: Message) -> str:
         message = prepared(message)
-        plain, html = texts_of(message, self._settings, self._timezone, self._templates)
+        plain, html = texts_of(message, self._timezone, self._templates)
         headers = (
             f"From: {self._settings.sender}",
             f"To: {', '.join(recipients_of(message, self._settings))}",
-            f"Subject: {subject_of(message, self._settings)}",
+            f"Subject: {subject_of(message)}",
         )
         return "\n".join((*headers, "", plain, "", html))
 

@@ -20,7 +20,7 @@ class Message:
     ``key`` is the same at each attempt. ``at`` is in unix seconds. ``ended`` tells of something
     that is over. ``names`` are a digest's jobs or nodes: channels list them, so ``text`` need not.
     ``on_duty`` are whom to mention, spelled as the channel's service identifies them; ``to`` are
-    mail addresses beside the channel's own.
+    mail addresses beside the channel's own. What the channel itself says is in ``language``, too.
     """
 
     key: str

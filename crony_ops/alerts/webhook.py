@@ -68,7 +68,7 @@ class WebhookChannel:
         name = self._settings.template
         if name is None:
             return document
-        words = WORDS[self._settings.language]
+        words = WORDS[message.language]
         text = rendered(
             self._templates,
             name,

@@ -58,7 +58,7 @@ async def failure(kind: str, answer: Answering, **settings: Any) -> Undelivered:
 async def test_a_card_arrives_and_is_signed() -> None:
     async with http_server(says(200, TAKEN)) as endpoint:
         answer = await channel("feishu", endpoint.url, secret="${CRONY_TEST_SECRET}").send(
-            a_message()
+            a_message(language="zh")
         )
     assert answer.startswith("HTTP 200 OK: ")
     (request,) = endpoint.requests

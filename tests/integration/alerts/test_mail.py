@@ -73,7 +73,7 @@ async def test_each_kind_of_connection_with_and_without_login(
 
 async def test_a_letter_says_it_in_plain_text_and_in_html() -> None:
     async with smtp_server() as mailbox:
-        await mail(mailbox, language="zh").send(a_message(to=("dba@example.com",)))
+        await mail(mailbox).send(a_message(language="zh", to=("dba@example.com",)))
     (letter,) = mailbox.letters
     assert letter["Subject"] == "db-backup failed 3 times"
     assert letter["To"] == "ops@example.com, dba@example.com"

@@ -25,7 +25,7 @@ TO = ("ops@example.com",)
 @given(ANY_TEXT)
 def test_any_text_is_whole_in_subject_and_body(text: str) -> None:
     message = prepared(hostile_message(text))
-    texts = texts_of(message, SETTINGS, "UTC", text_templates(None))
+    texts = texts_of(message, "UTC", text_templates(None))
     sent = letter_of(message, SETTINGS, TO, texts, NOW).as_bytes()
     read = email.message_from_bytes(sent, policy=email.policy.default)
     assert read.keys().count("To") == 1
@@ -34,7 +34,7 @@ def test_any_text_is_whole_in_subject_and_body(text: str) -> None:
         "From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted", "MIME-Version",
         "Content-Type",
     }  # fmt: skip
-    assert read["Subject"] == subject_of(message, SETTINGS)
+    assert read["Subject"] == subject_of(message)
     assert sent.isascii()
     plain = read.get_body(("plain",))
     assert plain is not None
@@ -43,8 +43,8 @@ def test_any_text_is_whole_in_subject_and_body(text: str) -> None:
 
 def test_a_long_subject_is_shortened_in_the_header_alone() -> None:
     message = a_message(subject="s" * 300)
-    assert subject_of(message, SETTINGS).startswith("s" * 200 + "… (100 characters")
-    for text in texts_of(message, SETTINGS, "UTC", text_templates(None)):
+    assert subject_of(message).startswith("s" * 200 + "… (100 characters")
+    for text in texts_of(message, "UTC", text_templates(None)):
         assert "s" * 300 in text
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from crony_ops.alerts.channels import UnknownChannel, open_channel
 from crony_ops.alerts.settings import AlertSettings
+from tests.alert_messages import a_message
 
 MAIL = {"type": "mail", "host": "mail.test", "sender": "crony@example.com"}
 
@@ -77,3 +80,12 @@ def test_each_kind_opens_under_its_name_and_no_other(tmp_path: Path) -> None:
     assert [open_channel(name, kinds).name for name in kinds.channels] == ["a", "b", "c"]
     with pytest.raises(UnknownChannel, match="no channel d: a, b, c"):
         open_channel("d", kinds)
+
+
+def test_the_example_in_docs_can_be_used() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
+    block = text[text.index("    alerts:\n") : text.index("**Secrets**")]
+    alerts = AlertSettings.model_validate(yaml.safe_load(textwrap.dedent(block))["alerts"])
+    assert {channel.type for channel in alerts.channels.values()} == {"mail", "feishu", "webhook"}
+    for name in alerts.channels:
+        open_channel(name, alerts).preview(a_message())
