@@ -146,9 +146,9 @@ def _told_in(alert: Alert, over: Deliveries, digests: Iterable[Alert]) -> str | 
     """The id of the digest that tells of it already, if there is one."""
     for digest in digests:
         made = digest.at - _MADE_WITHIN < alert.at <= digest.at
-        if made and subject(alert) in digest.names:
-            if kind_of(alert, over) == kind_of(digest, digest.deliveries):
-                return digest.id
+        named = made and subject(alert) in digest.names
+        if named and kind_of(alert, over) == kind_of(digest, digest.deliveries):
+            return digest.id
     return None
 
 

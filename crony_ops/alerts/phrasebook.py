@@ -68,7 +68,8 @@ ENGLISH: Phrases = {
     "node lost": (
         "node {node_name} is lost",
         (
-            "{moved:n job} moved{moved_jobs:in brackets}; {failed} failed{failed_jobs:in brackets}; "
+            "{moved:n job} moved{moved_jobs:in brackets}; "
+            "{failed} failed{failed_jobs:in brackets}; "
             "{bound} bound to the node; {lost_runs:n run} lost{lost_jobs:in brackets}"
         ),
     ),
@@ -89,7 +90,8 @@ ENGLISH: Phrases = {
         "node {node_name} comes and goes",
         (
             "lost {times:n time} within {window:time}; nothing more is told until it settles; "
-            "{moved:n job} moved{moved_jobs:in brackets}; {failed} failed{failed_jobs:in brackets}; "
+            "{moved:n job} moved{moved_jobs:in brackets}; "
+            "{failed} failed{failed_jobs:in brackets}; "
             "{bound} bound to the node; {lost_runs:n run} lost"
         ),
     ),

@@ -141,7 +141,8 @@ class JobOutcome(Record):
 class Failover(Record):
     """`/crony/failover/<node_uuid>/<incarnation>`: one life of a node that ended with jobs on it.
 
-    Open until ``closed_at``; the counts and the (capped) lists of job ids are set on closing.
+    Open until ``closed_at``; the counts and the (capped) lists of job ids are set on closing:
+    some of the moved ones, and up to a thousand of those that failed.
     """
 
     node: str

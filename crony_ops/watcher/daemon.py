@@ -66,6 +66,7 @@ class WatcherDaemon:
         self._held: Collection[str] | None = ()
         self._look_by = 0.0
         self._leadership = asyncio.Event()
+        self._led_before: Leader | None = None
         self._clocks = ClockSamples()
         self._seen_listings = 0
 
@@ -145,6 +146,7 @@ class WatcherDaemon:
                 cmd_auto_allocation=self._settings.cmd_auto_allocation,
             ),
             lease=keeper.lease,
+            before=self._led_before,
         )
         if term is None:
             try:
@@ -249,6 +251,8 @@ class WatcherDaemon:
                 self._sample_clock(change)
             if change.key == keys.leader:
                 self._leadership.set()
+                if (gone := change.old if change.new is None else change.new) is not None:
+                    self._led_before = Leader.read(gone.key, gone.value) or self._led_before
             if self._delivery is not None and change.key.startswith((keys.alerts, keys.silences)):
                 self._delivery.wake()
             interest = interest_in(change, keys, self._held)

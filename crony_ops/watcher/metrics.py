@@ -75,8 +75,8 @@ class WatcherMetrics:
     def carried_out(self, order: Order) -> None:
         if order.move is not None:
             self._moves[order.move].inc()
-        if order.alert is not None:
-            self._alerts.labels(order.alert.cause).inc()
+        for alert in order.alerts:
+            self._alerts.labels(alert.cause).inc()
 
     def failovers_closed(self, count: int) -> None:
         self._closed.inc(count)

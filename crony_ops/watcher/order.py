@@ -24,14 +24,14 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A transaction that compares what it was decided on, and the alert that it creates.
+    """A transaction that compares what it was decided on, and the alerts that it creates.
 
     The leader's own fence is not in it: that guards the batch that carries it. ``note`` goes into
     the log once the order is carried out, with ``job``, the one that it is about.
     """
 
     txn: Txn
-    alert: Alert | None = None
+    alerts: tuple[Alert, ...] = ()
     note: str = ""
     job: str = ""
     move: Move | None = None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from crony_ops.alerts.health import health_after
 from crony_ops.model.alert import Alert
 from crony_ops.model.cluster import Health
 from crony_ops.model.run import News, RunState, tick_run_id
-from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, health_after, placed_or_not
+from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, placed_or_not
 from tests.unit.watcher.picture import NOON, Picture
 
 
