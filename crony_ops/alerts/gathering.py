@@ -102,7 +102,7 @@ def plan(
         else:
             pending.setdefault(kind_of(alert, over), []).append((alert, over))
     for kind, waiting in pending.items():
-        _share_out(waiting, _sent_lately(alerts, kind, now), now, result)
+        _share_out(waiting, _sent_since(waiting[0][0].at - MINUTE, alerts, kind), now, result)
     return result
 
 
@@ -126,12 +126,13 @@ def _share_out(
             result.gathered[alert.id] = _all(over, DeliveryState.gathered, digest.id, now)
 
 
-def _sent_lately(alerts: Iterable[Alert], kind: Kind, now: float) -> int:
-    """Messages of that kind within the last minute. A digest fills it up: more are on the way."""
+def _sent_since(at: float, alerts: Iterable[Alert], kind: Kind) -> int:
+    """Messages of that kind since then: within the minute before the oldest that waits, so that
+    what is held stays so until its digest. A digest fills a minute up: more are on the way."""
     lately = [
         alert
         for alert in alerts
-        if alert.at > now - MINUTE
+        if alert.at > at
         and any(_is_sent(delivery) for delivery in alert.deliveries.values())
         and kind_of(alert, alert.deliveries) == kind
     ]
