@@ -57,6 +57,8 @@ class MailChannel:
                 raise refusal(error) from None
             finally:
                 attempt.break_off()
+        if ignored := [address for address in message.to if not is_address(address)]:
+            said = f"{said}; no mail address: {', '.join(ignored)}"
         return told(said, (secrets.redaction,))
 
     def preview(self, message: Message) -> str:
@@ -171,7 +173,7 @@ def refusal(error: smtplib.SMTPException | OSError | UnicodeError) -> Undelivere
         case ssl.SSLError():
             reason = f"no TLS: {tls_fault(error)}"
         case UnicodeError():
-            reason = "name or password has letters that the server's login can't take"
+            reason = "the host, the name or the password is of a kind that can't be sent"
         case TimeoutError():
             reason = "the server did not answer in time"
         case OSError() if error.strerror:

@@ -127,7 +127,7 @@ def _in_words(error: Exception) -> str:
             return "what came is no proper HTTP answer"
         case aiohttp.ClientPayloadError():
             return "the connection ended before the answer did"
-        case aiohttp.InvalidURL() | ValueError() if not isinstance(error, OSError):
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
             return "the URL or a header is of a kind that can't be sent"
     return "the connection was closed before an answer came"
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChoiceLoader, FileSystemLoader, PackageLoader, StrictUndefined, TemplateError
+from jinja2 import (
+    ChoiceLoader,
+    FileSystemLoader,
+    PackageLoader,
+    StrictUndefined,
+    TemplateError,
+    TemplateNotFound,
+)
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from crony_ops.alerts.legible import one_line
@@ -36,6 +43,8 @@ def rendered(environment: Environment, name: str, values: Mapping[str, Any]) -> 
     """Raises Undelivered, with the place of the mistake: not for good, as a template is mended."""
     try:
         return environment.get_template(name).render(values)
+    except TemplateNotFound as error:
+        raise Undelivered(reason=f"there is no template {error.name}", permanent=False) from None
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, OSError) as error:
         place = f"{name}:{line}" if (line := getattr(error, "lineno", None)) else name
         said = one_line(str(error)) or type(error).__name__

@@ -282,3 +282,27 @@ async def test_a_body_of_the_operators_own_and_one_that_is_no_json(tmp_path: Pat
                 await channel("webhook", endpoint.url, **settings).send(a_message())
             assert not caught.value.permanent
     assert len(endpoint.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "headers"),
+    [
+        ("", {"X-Own": "${CRONY_TEST_LINES}"}),
+        ("", {"X-${x": "y", "X\r\nY": "z"}),
+        ("ftp://", {}),
+        ("no url at all", {}),
+        ("http://[::1", {}),
+    ],
+)
+async def test_what_can_not_be_sent_is_said_without_its_value(
+    url: str, headers: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CRONY_TEST_LINES", f"{SECRET}\r\nX-Other: {SECRET}")
+    async with http_server(says(200)) as endpoint:
+        monkeypatch.setenv("CRONY_TEST_URL", f"{url}{SECRET}" if url else endpoint.url)
+        settings = {"type": "webhook", "url": "${CRONY_TEST_URL}", "headers": headers}
+        hook = open_channel("it", AlertSettings.model_validate({"channels": {"it": settings}}))
+        with pytest.raises(Undelivered, match="of a kind that can't be sent") as caught:
+            await hook.send(a_message())
+    assert not caught.value.permanent
+    assert endpoint.requests == []

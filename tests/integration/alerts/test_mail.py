@@ -192,6 +192,13 @@ async def test_one_recipient_refused_keeps_it_from_no_other() -> None:
             assert caught.value.permanent is permanent
 
 
+async def test_what_is_no_address_is_passed_over_and_said() -> None:
+    async with smtp_server() as mailbox:
+        answer = await mail(mailbox).send(a_message(to=("a@b\nBcc: c@d", "dba@example.com")))
+    assert answer.endswith("no mail address: a@b Bcc: c@d")
+    assert mailbox.recipients == [["ops@example.com", "dba@example.com"]]
+
+
 async def test_nobody_to_send_it_to_is_permanent() -> None:
     with pytest.raises(Undelivered, match="nobody") as caught:
         await mail(Mailbox(1), to=[]).send(a_message(to=("no address",)))
