@@ -35,7 +35,8 @@ _FOR_GOOD = {
     19022: "this machine's address is not allowed",
     19024: "none of the bot's keywords is in it",
 }
-_BUSY = {1500, 2200, 9499, 11232, 11233, 11247, 230020, 99991400}
+_BUSY_OR_WRONG = 9499
+_BUSY = {1500, 2200, _BUSY_OR_WRONG, 11232, 11233, 11247, 230020, 99991400}
 
 
 class FeishuChannel:
@@ -71,8 +72,8 @@ class FeishuChannel:
         return json.dumps(self._card(message), ensure_ascii=False, indent=2)
 
     def _card(self, message: Message) -> dict[str, Any]:
-        time_shown = printed_time(message.at, self._timezone)
-        return card_of(prepared(message), WORDS[message.language], time_shown)
+        message = prepared(message)
+        return card_of(message, WORDS[message.language], printed_time(message.at, self._timezone))
 
     async def _keep_pace(self) -> None:
         """Raises Undelivered for a wait that is long."""
@@ -103,13 +104,12 @@ def judged(answer: Answer) -> Undelivered | None:
         return failure
     words = str(said.get("msg") or said.get("StatusMessage") or "no reason given")
     hint = f" ({_FOR_GOOD[code]})" if code in _FOR_GOOD else ""
-    if code in _BUSY and "bad request" not in words.lower():
-        permanent = False
-    else:
-        permanent = code in _FOR_GOOD or code in _BUSY or bool(failure and failure.permanent)
+    wrong = code in _FOR_GOOD or (code == _BUSY_OR_WRONG and "bad request" in words.lower())
+    if not wrong and code not in _BUSY:
+        wrong = failure is not None and failure.permanent
     return Undelivered(
         reason=f"Feishu refuses with code {code}: {words}{hint}",
-        permanent=permanent,
+        permanent=wrong,
         retry_after=answer.retry_after,
     )
 

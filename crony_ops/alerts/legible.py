@@ -45,8 +45,8 @@ def shortened(text: str, most: int, words: Words, *, end: bool = False) -> str:
 
 
 def prepared(message: Message) -> Message:
-    """The message with all its texts legible. A link that is none of the web's stays a text; of
-    whom to mention, no service knows a longer name."""
+    """The message with all its texts legible. A link that is none of the web's stays a text; a
+    moment that no calendar has is 1970's first; whom to mention has no longer name anywhere."""
     text, link = legible(message.text), one_line(message.link)
     if link and _WEB.fullmatch(link) is None:
         text, link = f"{text}\n{link}", ""
@@ -56,6 +56,7 @@ def prepared(message: Message) -> Message:
         cause=one_line(message.cause),
         subject=one_line(message.subject),
         text=text,
+        at=message.at if 0 <= message.at <= _LAST_MOMENT else 0.0,
         host=one_line(message.host),
         job=one_line(message.job),
         run_id=one_line(message.run_id),
@@ -67,7 +68,5 @@ def prepared(message: Message) -> Message:
 
 
 def printed_time(at: float, timezone: str) -> str:
-    """A moment in unix seconds as ``2026-11-23 12:00:00+08:00``; one that no calendar has is 1970's
-    first."""
-    sound = at if 0 <= at <= _LAST_MOMENT else 0
-    return datetime.fromtimestamp(sound, load_zone(timezone)).isoformat(" ", "seconds")
+    """A prepared message's moment as ``2026-11-23 12:00:00+08:00``."""
+    return datetime.fromtimestamp(at, load_zone(timezone)).isoformat(" ", "seconds")

@@ -81,6 +81,7 @@ class _Attempt:
         self._recipients = recipients
         self.connection: smtplib.SMTP | None = None
         self.answer = ""
+        self.over = False
 
     def carry(self, letter: bytes) -> str:
         """What the server said in the end. Raises SMTPException, OSError, UnicodeError and
@@ -99,7 +100,9 @@ class _Attempt:
         return f"{self.answer}; refused: {_who(refused)}" if refused else self.answer
 
     def break_off(self) -> None:
-        """Ends the thread soon, whatever it waits for. Does no harm once it has ended."""
+        """Ends the thread soon, whatever it waits for, without a mail that nobody asks for any
+        more. Does no harm once it has ended."""
+        self.over = True
         sock = self.connection and self.connection.sock
         if isinstance(sock, socket.socket):
             with contextlib.suppress(OSError):
@@ -109,8 +112,8 @@ class _Attempt:
 
 class _Client(yagmail.SMTP):  # type: ignore[misc]
     """yagmail connects and logs in. The letter is made by `letter_of`: yagmail's would have HTML
-    for its plain part, and attach a file that a text happens to name. For the same reason its
-    retries, which repeat a mail within the attempt, are left out."""
+    for its plain part, and attach a file that a text happens to name. It is sent without yagmail's
+    retries, which may repeat a mail that was taken."""
 
     def __init__(self, attempt: _Attempt, settings: MailSettings, password: str) -> None:
         self._attempt = attempt
@@ -142,6 +145,8 @@ class _Client(yagmail.SMTP):  # type: ignore[misc]
                 super().__init__(*arguments, **named)
 
             def data(self, msg: Any) -> tuple[int, bytes]:
+                if attempt.over:
+                    raise smtplib.SMTPServerDisconnected("given up")
                 code, said = super().data(msg)
                 attempt.answer = f"{code} {_text(said)}"
                 return code, said
@@ -174,8 +179,6 @@ def refusal(error: smtplib.SMTPException | OSError | UnicodeError) -> Undelivere
             reason = f"no TLS: {tls_fault(error)}"
         case UnicodeError():
             reason = "the host, the name or the password is of a kind that can't be sent"
-        case TimeoutError():
-            reason = "the server did not answer in time"
         case OSError() if error.strerror:
             reason = error.strerror
         case _:

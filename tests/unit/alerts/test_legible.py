@@ -73,5 +73,7 @@ def test_a_link_of_the_web_is_one() -> None:
         (math.nan, "1970-01-01 08:00:00+08:00"),
     ],
 )
-def test_printed_time(at: float, shown: str) -> None:
-    assert printed_time(at, "Asia/Shanghai") == shown
+def test_any_moment_is_one_that_can_be_printed(at: float, shown: str) -> None:
+    message = prepared(a_message(at=at))
+    assert printed_time(message.at, "Asia/Shanghai") == shown
+    assert math.isfinite(message.at)
