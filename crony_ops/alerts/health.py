@@ -29,6 +29,7 @@ def health_after(health: Health, news: News) -> Health:
         "last_run_id": news.run_id,
         "last_at": news.at,
         "last_reason": news.reason,
+        "last_node": news.node,
     }
     match news.state:
         case RunState.succeeded:

@@ -86,9 +86,9 @@ class Told(Record):
 class Health(Record):
     """`/crony/health/<job_id>`: how the job's last runs ended, as far as the rules must know.
 
-    ``told`` goes by cause. ``onsets``: when it last began to fail, the newest few; ``durations``:
-    how long its last successes took (seconds), the newest few, if somebody wants to hear of slow
-    ones.
+    ``last_node`` is a uuid. ``told`` goes by cause. ``onsets``: when it last began to fail, the
+    newest few; ``durations``: how long its last successes took (seconds), the newest few, if
+    somebody wants to hear of slow ones.
     """
 
     consecutive_failures: int = 0
@@ -97,6 +97,7 @@ class Health(Record):
     last_run_id: str = ""
     last_at: float = 0.0
     last_reason: str = ""
+    last_node: str = ""
     missed: int = 0
     lost: int = 0
     unplaced_since: float | None = None

@@ -54,7 +54,8 @@ def reminders(view: View, now: float) -> Iterable[Order]:
     resting = view.resting()
     for job_id, seen in view.healths.items():
         if is_due(seen.value, now) and job_id not in resting and view.wants.entry(job_id):
-            yield _ruled(view, job_id, due(seen.value, _watched(view, job_id), now))
+            watched = _watched(view, job_id, seen.value.last_node)
+            yield _ruled(view, job_id, due(seen.value, watched, now))
 
 
 def placed_or_not(
@@ -66,13 +67,13 @@ def placed_or_not(
         health = _health(view, job_id)
         spec = view.wants.entry(job_id)
         if spec is not None and health.unplaced_since is None:
-            ruled = lacks_node(
-                health, _watched(view, job_id), reason, now, told_at=with_node.get(job_id)
-            )
+            watched = _watched(view, job_id, health.last_node)
+            ruled = lacks_node(health, watched, reason, now, told_at=with_node.get(job_id))
             yield _ruled(view, job_id, ruled)
     for job_id, seen in view.healths.items():
         if seen.value.unplaced_since is not None and job_id not in unplaced:
-            yield _ruled(view, job_id, has_node(seen.value, _watched(view, job_id), now))
+            watched = _watched(view, job_id, seen.value.last_node)
+            yield _ruled(view, job_id, has_node(seen.value, watched, now))
 
 
 def _told_with_node(view: View, now: float) -> dict[str, float]:
@@ -109,9 +110,10 @@ def _health(view: View, job_id: str) -> Health:
     return seen.value if seen is not None else Health()
 
 
-def _watched(view: View, job_id: str, node: str = "") -> Watched:
-    """``node``: a uuid; its groups are the job's where the job names none. A job whose spec is gone
-    or can't be read is told of as one that wants nothing special."""
+def _watched(view: View, job_id: str, node: str) -> Watched:
+    """``node``: the uuid of the one that it last ran on, or none; its groups are the job's where
+    the job names none. A job whose spec is gone or can't be read is told of as one that wants
+    nothing special."""
     entry, job = view.wants.entry(job_id), _PLAIN
     if entry is not None and view.wants.get(job_id) is not None:
         job = Spec.from_json(entry.value).job

@@ -82,10 +82,18 @@ def test_each_kind_opens_under_its_name_and_no_other(tmp_path: Path) -> None:
         open_channel("d", kinds)
 
 
-def test_the_example_in_docs_can_be_used() -> None:
+def example(text: str, heading: str) -> dict[str, Any]:
+    """What stands below `alerts:` in the first example after a heading."""
+    begin = text.index("    alerts:\n", text.index(heading))
+    found: dict[str, Any] = yaml.safe_load(textwrap.dedent(text[begin:].partition("\n\n")[0]))
+    return found["alerts"]  # type: ignore[no-any-return]
+
+
+def test_the_examples_in_docs_can_be_used() -> None:
     text = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text()
-    block = text[text.index("    alerts:\n") : text.index("**Secrets**")]
-    alerts = AlertSettings.model_validate(yaml.safe_load(textwrap.dedent(block))["alerts"])
+    written = {**example(text, "## Channels"), **example(text, "## Who is told")}
+    alerts = AlertSettings.model_validate(written)
+    assert len(alerts.routes) == 4
     assert {channel.type for channel in alerts.channels.values()} == {"mail", "feishu", "webhook"}
     for name in alerts.channels:
         open_channel(name, alerts).preview(a_message())
