@@ -9,9 +9,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.text import Text
 
 from crony_ops.alerts.attempts import asked_again
-from crony_ops.cli.alert_trials import preview, test
+from crony_ops.cli.alert_trials import send_sample, show_sample
 from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.terminal.connection import connected
 from crony_ops.cli.terminal.output import Output, OutputOption, console, show, span, table
@@ -113,14 +114,14 @@ def retry(settings: EtcdSettings, id_: Annotated[str, typer.Argument(metavar="ID
     """Have an alert sent again, at once, over each channel that gave it up or waits to try again.
 
     Examples:
-      $ crony-ops alerts retry node-lost.node-3.7c1
+      $ crony-ops alerts retry node-lost.node-3.7c1  # ends with 2 if it is trimmed by now
     """
     channels = asyncio.run(_retry(settings, id_))
     console().print(f"{id_} goes out again, over {', '.join(channels)}")
 
 
-app.command("test")(test)
-app.command("preview")(preview)
+app.command("test")(send_sample)
+app.command("preview")(show_sample)
 
 
 async def _retry(settings: EtcdSettings, alert_id: str) -> list[str]:
@@ -171,8 +172,6 @@ def _filter(
 
 
 def _print(console: Console, document: AlertList) -> None:
-    from rich.text import Text
-
     if not document.alerts:
         console.print("none")
         return
@@ -180,10 +179,25 @@ def _print(console: Console, document: AlertList) -> None:
         (
             f"{span(document.at - row.at)} ago",
             row.severity,
-            _deliveries(row, document.at, Text),
+            _over(row, document.at),
             row.title,
             row.id,
         )
         for row in document.alerts
     ]
     console.print(table("AT", "SEVERITY", "DELIVERY", "TITLE", "ID", rows=rows))
+
+
+def _over(row: AlertRow, now: float) -> Text:
+    """Channel by channel; where one fails, what its server said last."""
+    if not row.deliveries:
+        return Text("over no channel")
+    ways = []
+    for way in row.deliveries:
+        words = f"{way.channel} {way.state.replace('_', ' ')}"
+        if way.state is Progress.failed and way.next_at is not None:
+            words += f" {way.attempts} x, again in {span(way.next_at - now)}"
+        if way.state in _STYLES and way.answer:
+            words += f": {way.answer}"
+        ways.append(Text(words, _STYLES.get(way.state, "")))
+    return Text("\n").join(ways)

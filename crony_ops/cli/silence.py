@@ -66,7 +66,7 @@ def add(
     job: Annotated[str, typer.Option("--job", help="its id", autocompletion=job_ids)] = "",
     node: Annotated[str, typer.Option("--node", help="its name", autocompletion=node_names)] = "",
     group: Annotated[str, typer.Option("--group", help="of nodes")] = "",
-    label: Annotated[str, typer.Option("--label", metavar="NAME=VALUE", help="of jobs")] = "",
+    label: Annotated[str, typer.Option("--label", metavar="NAME[=VALUE]", help="of jobs")] = "",
     everything: Annotated[bool, typer.Option("--everything", help="each and every alert")] = False,
     how_long: Annotated[
         str | None, typer.Option("--for", metavar="DURATION", help="how long: 2h, 1d")
@@ -92,8 +92,8 @@ def add(
     named = bool(job or node or group or label)
     if named == everything:
         raise InvalidInput(reason="name --job, --node, --group or --label, or --everything alone")
-    if label and not label.partition("=")[1]:
-        raise InvalidInput(reason=f"--label {label!r}: a name, an equals sign and a value")
+    if label.startswith("="):
+        raise InvalidInput(reason=f"--label {label!r}: a name, or name=value")
     silence = Silence(
         id=secrets.token_hex(4),
         who=operator(),
@@ -133,7 +133,7 @@ def remove(
     """End silences. What was kept back meanwhile is not sent afterwards.
 
     Examples:
-      $ crony-ops silence remove 5f3a9c21
+      $ crony-ops silence remove 5f3a9c21  # ends with 2 if it is not there
     """
     asyncio.run(_remove(settings, ids))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from crony_ops.alerts.gathering import NOWHERE
 from crony_ops.model.alert import DeliveryState, Severity
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ def alert_rows(alerts: Iterable[Alert]) -> list[AlertRow]:
 
 
 def progress_of(alert: Alert) -> Progress:
+    if NOWHERE in alert.deliveries:
+        return Progress.unrouted
     states = {_OF_STATE[delivery.state] for delivery in alert.deliveries.values()}
     return next((progress for progress in Progress if progress in states), Progress.unrouted)
 
@@ -105,5 +108,6 @@ def _row(alert: Alert) -> AlertRow:
                 answer=delivery.answer,
             )
             for channel, delivery in sorted(alert.deliveries.items())
+            if channel != NOWHERE
         ),
     )
