@@ -62,9 +62,6 @@ def slow_limit(health: Health, job: Job) -> float | None:
 
 def with_duration(health: Health, job: Job, took: float) -> Health:
     """What ``slow: auto`` compares the next success with. Kept for such jobs alone."""
-    kept = (*health.durations, round(took, 3))[-DURATIONS_KEPT:] if _by_usual(job) else ()
+    by_usual = job.notify.slow == "auto"
+    kept = (*health.durations, round(took, 3))[-DURATIONS_KEPT:] if by_usual else ()
     return health if kept == health.durations else health.model_copy(update={"durations": kept})
-
-
-def _by_usual(job: Job) -> bool:
-    return job.notify.slow == "auto"

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.alerts.watched import EVENTS, FLAP_WINDOW, ONSETS_OF_A_FLAP, told_of_event
+from crony_ops.alerts.watched import (
+    EVENTS,
+    FLAP_WINDOW,
+    ONSETS_OF_A_FLAP,
+    STATES,
+    told_of_event,
+)
 from crony_ops.model.alert import Alert, Cause
 from crony_ops.model.cluster import Told
 from crony_ops.model.notify import Occasion
@@ -15,7 +21,8 @@ if TYPE_CHECKING:
 
 
 def due(health: Health, watched: Watched, now: float) -> Ruled:
-    """What has to be told only because time has passed."""
+    """What has to be told only because time has passed. A cause that this version does not know is
+    a newer one's, and left alone."""
     alerts: tuple[Alert, ...] = ()
     for cause, told in health.told.items():
         if cause == Cause.flapping and now - max(health.onsets, default=0.0) >= FLAP_WINDOW:
@@ -26,8 +33,10 @@ def due(health: Health, watched: Watched, now: float) -> Ruled:
             health, also = health.telling(cause, told.model_copy(update={"remind_at": end})), ()
         elif cause in EVENTS:
             health, also = _event_again(health, Cause(cause), told, watched, now)
+        elif cause in STATES:
+            health, also = _again(health, Cause(cause), told, watched, now)
         else:
-            health, also = _again(health, cause, told, watched, now)
+            continue
         alerts += also
     return health, alerts
 
@@ -57,17 +66,17 @@ def _event_again(health: Health, cause: Cause, told: Told, watched: Watched, now
     return health, (alert,)
 
 
-def _again(health: Health, cause: str, told: Told, watched: Watched, now: float) -> Ruled:
+def _again(health: Health, cause: Cause, told: Told, watched: Watched, now: float) -> Ruled:
     """A state goes on: a reminder, or the first word of it after a window of maintenance."""
     next_told = told.model_copy(
         update={"at": now, "remind_at": watched.remind_after(now), "with_node": False}
     )
     health = health.telling(cause, next_told)
-    unassigned = cause == Cause.unassigned
-    if not watched.wants(Occasion.unassigned if unassigned else Occasion.failure):
+    if not watched.wants(STATES[cause]):
         return health, ()
+    unassigned = cause is Cause.unassigned
     alert = watched.alert(
-        Cause(cause),
+        cause,
         _again_id(told),
         now,
         since=told.since,

@@ -20,7 +20,7 @@ from crony_ops.alerts.watched import (
     ONSETS_OF_A_FLAP,
     told_of_event,
 )
-from crony_ops.model.alert import Cause
+from crony_ops.model.alert import MAX_OUTPUT, Cause
 from crony_ops.model.cluster import Told
 from crony_ops.model.notify import Occasion
 from crony_ops.model.run import RunState
@@ -73,7 +73,7 @@ def _fails(health: Health, news: News, watched: Watched) -> Ruled:
         news.run_id,
         news.at,
         **_of_run(news),
-        output=news.output,
+        output=news.output[-MAX_OUTPUT:],
         since=since,
         facts={"failures": health.consecutive_failures, **fields},
     )
@@ -116,7 +116,8 @@ def _event(
     if not watched.wants(EVENTS[cause]) or watched.rests(news.at) is not None:
         return health, ()
     if told is not None:
-        more = told.model_copy(update={"untold": told.untold + count, "reason": _short(news)})
+        reason = news.reason[:MOST_OF_A_REASON]
+        more = told.model_copy(update={"untold": told.untold + count, "reason": reason})
         return health.telling(cause, more), ()
     health = health.telling(cause, told_of_event(watched, news.at, news.at))
     alert = watched.alert(
@@ -130,9 +131,5 @@ def _of_run(news: News) -> dict[str, str]:
         "run_id": news.run_id,
         "node": news.node,
         "node_name": news.node_name,
-        "reason": news.reason,
+        "reason": news.reason[:MOST_OF_A_REASON],
     }
-
-
-def _short(news: News) -> str:
-    return news.reason[:MOST_OF_A_REASON]

@@ -18,7 +18,8 @@ FLAP_WINDOW = 3600.0
 ONSETS_OF_A_FLAP = 3
 EVENTS_QUIET = 14_400
 """Seconds from one message of an event to the next, for a job that wants no reminders."""
-MOST_OF_A_REASON = 300
+MOST_OF_A_REASON = 1000
+"""Characters: a record of somebody else's may hold any number."""
 
 _SEVERITY = {
     Cause.recovery: Severity.info,
@@ -26,6 +27,11 @@ _SEVERITY = {
     Cause.failure: Severity.critical,
 }
 EVENTS = {Cause.missed: Occasion.missed, Cause.lost: Occasion.lost, Cause.slow: Occasion.slow}
+STATES = {
+    Cause.failure: Occasion.failure,
+    Cause.flapping: Occasion.failure,
+    Cause.unassigned: Occasion.unassigned,
+}
 
 Ruled = tuple[Health, tuple[Alert, ...]]
 """The job's next health, and what is to be told with it."""

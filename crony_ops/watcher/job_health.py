@@ -54,8 +54,9 @@ def reminders(view: View, now: float) -> Iterable[Order]:
     resting = view.resting()
     for job_id, seen in view.healths.items():
         if is_due(seen.value, now) and job_id not in resting and view.wants.entry(job_id):
-            watched = _watched(view, job_id, seen.value.last_node)
-            yield _ruled(view, job_id, due(seen.value, watched, now))
+            ruled = due(seen.value, _watched(view, job_id, seen.value.last_node), now)
+            if ruled[0] is not seen.value:
+                yield _ruled(view, job_id, ruled)
 
 
 def placed_or_not(

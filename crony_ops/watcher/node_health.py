@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crony_ops.alerts.phrases import phrased
+from crony_ops.alerts.watched import MOST_OF_A_REASON
 from crony_ops.model.alert import Alert, Cause, Severity
 
 if TYPE_CHECKING:
@@ -173,6 +174,6 @@ def _preset(node: Node, name: str, now: float, *, failed: bool) -> Alert:
         now,
         severity=Severity.warning if failed else Severity.info,
         ended=not failed,
-        reason=node.preset_failures[name].reason if failed else "",
+        reason=node.preset_failures[name].reason[:MOST_OF_A_REASON] if failed else "",
         facts={"preset": name},
     )
