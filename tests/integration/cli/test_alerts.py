@@ -159,6 +159,6 @@ async def test_a_channel_is_tried_for_real_and_its_secret_is_not_shown(
         refused = await crony_ops("alerts", "test", "ill", *where, status=1)
         assert "403" in refused.err
         unknown = await crony_ops("alerts", "test", "mail", *where, status=2)
-        assert "well, ill" in unknown.err
+        assert "ill, well" in unknown.err
         for ended in (shown, took, refused):
             assert TOKEN not in ended.out + ended.err
