@@ -14,10 +14,10 @@ from crony_ops.catalog.defaults import with_defaults
 from crony_ops.catalog.lint import Timing, warnings
 from crony_ops.catalog.presets import missing_preset
 from crony_ops.catalog.problem import Level, Problem
+from crony_ops.catalog.timing import window_schedules
 from crony_ops.catalog.wording import Wording, bad_id, nearest, word
 from crony_ops.catalog.yaml_mistakes import split_lines
 from crony_ops.catalog.yaml_tree import NOTHING, Found, find, read_tree
-from crony_ops.catalog.timing import window_schedules
 from crony_ops.errors import BadSchedule
 from crony_ops.model.job import JOB_ID, Job
 
