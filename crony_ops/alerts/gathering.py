@@ -101,8 +101,14 @@ def plan(
             result.gathered[alert.id] = _all(over, DeliveryState.gathered, told, now)
         else:
             pending.setdefault(kind_of(alert, over), []).append((alert, over))
+    if not pending:
+        return result
+    sent = _sent_since(min(waiting[0][0].at for waiting in pending.values()) - MINUTE, alerts)
     for kind, waiting in pending.items():
-        _share_out(waiting, _sent_since(waiting[0][0].at - MINUTE, alerts, kind), now, result)
+        began = waiting[0][0].at - MINUTE
+        _share_out(
+            waiting, sum(count for at, count in sent.get(kind, ()) if at > began), now, result
+        )
     return result
 
 
@@ -126,17 +132,16 @@ def _share_out(
             result.gathered[alert.id] = _all(over, DeliveryState.gathered, digest.id, now)
 
 
-def _sent_since(at: float, alerts: Iterable[Alert], kind: Kind) -> int:
-    """Messages of that kind since then: within the minute before the oldest that waits, so that
-    what is held stays so until its digest. A digest fills a minute up: more are on the way."""
-    lately = [
-        alert
-        for alert in alerts
-        if alert.at > at
-        and any(_is_sent(delivery) for delivery in alert.deliveries.values())
-        and kind_of(alert, alert.deliveries) == kind
-    ]
-    return sum(MESSAGES_A_MINUTE if alert.names else 1 for alert in lately)
+def _sent_since(began: float, alerts: Iterable[Alert]) -> dict[Kind, list[tuple[float, int]]]:
+    """When messages were sent since then, by kind: what comes within the minute before the oldest
+    that waits counts, so that what is held stays so until its digest. A digest fills a minute up:
+    more are on the way."""
+    sent: dict[Kind, list[tuple[float, int]]] = {}
+    for alert in alerts:
+        if alert.at > began and any(map(_is_sent, alert.deliveries.values())):
+            count = MESSAGES_A_MINUTE if alert.names else 1
+            sent.setdefault(kind_of(alert, alert.deliveries), []).append((alert.at, count))
+    return sent
 
 
 def _is_sent(delivery: Delivery) -> bool:

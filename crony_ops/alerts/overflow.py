@@ -38,11 +38,15 @@ def overflow(
     if len(line) <= LONGEST_LINE:
         return []
     surplus = [alert for alert in line[KEPT:] if alert.id not in in_hand]
-    groups = list(_alike(surplus, channel))
-    if len(groups) == len(surplus):
-        return []  # each is of a kind of its own
-    # One that is alone in its group, too: left where it is, it would come before what it follows.
-    return [_gathered(members, channel, now) for members in groups]
+    found = []
+    told: set[str] = set()
+    for members in _alike(surplus, channel):
+        about = frozenset().union(*map(subjects, members))
+        # One that is alone stays, unless it would then come before what it follows.
+        if len(members) > 1 or not told.isdisjoint(about):
+            found.append(_gathered(members, channel, now))
+            told |= about
+    return found
 
 
 def _alike(alerts: Sequence[Alert], channel: str) -> Iterator[list[Alert]]:

@@ -62,7 +62,7 @@ async def test_no_alert_is_lost_and_what_comes_twice_has_the_same_key(tmp_path: 
                     for alert in ours
                 )
 
-            await it.until(all_arrived, "every alert is delivered", timeout=60)
+            await it.until(all_arrived, "every alert is delivered", timeout=120)
     arrived = Counter(request.headers["Idempotency-Key"] for request in endpoint.requests)
     lost = [alert_id for alert_id in made if alert_id not in arrived]
     assert lost == []
@@ -79,7 +79,7 @@ async def _keep_making(it: Scene, made: list[str]) -> None:
         alert = an_alert(len(made))
         await it.cluster.store.put(it.cluster.keys.alert(alert.id), alert.to_json())
         made.append(alert.id)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.4)
 
 
 async def _kill_the_leader(it: Scene, after: float) -> None:

@@ -64,6 +64,16 @@ def test_digests_are_gathered_in_turn_and_forget_no_name() -> None:
     assert named == {f"job-{n}" for n in range(300)}
 
 
+def test_who_has_people_of_their_own_are_told_one_by_one_however_many_they_are() -> None:
+    alone = [
+        an_alert(n).model_copy(update={"deliveries": {"mail": Delivery(to=(f"{n}@x.test",))}})
+        for n in range(LONGEST_LINE)
+    ]
+    alike = [an_alert(n) for n in range(LONGEST_LINE, LONGEST_LINE + 2)]
+    [found] = overflow([*alone, *alike], "mail", (), NOON)
+    assert found.digest.names == tuple(alert.job for alert in alike)
+
+
 def test_one_digest_tells_of_no_more_than_one_transaction_holds() -> None:
     found = overflow([an_alert(n) for n in range(500)], "mail", (), NOON)
     assert max(len(one.deliveries) for one in found) == MOST_GATHERED
