@@ -17,7 +17,7 @@ LONGEST_LINE = 100
 """Messages that may wait on a channel."""
 KEPT = 50
 """Of a longer line, the oldest so many go as they are."""
-MOST_GATHERED = 100
+MOST_GATHERED = 60
 """Alerts that one digest tells of: it is made, and they are told of, in one transaction."""
 
 

@@ -7,8 +7,8 @@ this process lived is noted without being sent again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-import math
 import random
 import time
 import traceback
@@ -64,22 +64,21 @@ class Courier:
         that a channel does ends it."""
         while True:
             self.wake.clear()
-            following = next_in_line(self._outbox.alerts(), self._channel.name, time.time())
+            alert, due_at = next_in_line(self._outbox.alerts(), self._channel.name, time.time())
             resting = self._rests_until - time.monotonic()
-            if following.alert is not None and resting <= 0 and self._fit_to_send():
-                await self._deliver(following.alert)
-                continue
-            until_due = 0.0 if following.alert is not None else following.at - time.time()
-            await self._wait(max(until_due, resting, 0.0))
+            if alert is not None and resting <= 0 and self._may_send(alert):
+                await self._deliver(alert)
+            else:
+                await self._wait(max(due_at - time.time(), resting))
+
+    def _may_send(self, alert: Alert) -> bool:
+        return self._fit_to_send() and self._outbox.is_free(alert.id)
 
     async def _wait(self, seconds: float) -> None:
-        seconds = LONGEST_SLEEP if seconds == math.inf else min(seconds, LONGEST_SLEEP)
-        try:
+        with contextlib.suppress(TimeoutError):
             # Not less than a moment: a leader that is not fit to send has something due all along.
-            async with asyncio.timeout(max(seconds, 0.1)):
+            async with asyncio.timeout(min(max(seconds, 0.1), LONGEST_SLEEP)):
                 await self.wake.wait()
-        except TimeoutError:
-            pass
 
     async def _deliver(self, alert: Alert) -> None:
         name = self._channel.name

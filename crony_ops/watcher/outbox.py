@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from crony_ops.store import Batcher, Compare, Op
     from crony_ops.watcher.view import View
 
-MOST_AT_ONCE = 100
-"""Alerts in one transaction: with a digest and the guard below etcd's --max-txn-ops."""
+MOST_AT_ONCE = 60
+"""Alerts in one transaction: below what etcd takes, by number and, each with all its output, by
+size."""
 _LAG = 0.05
 
 Unnoted = dict[tuple[str, str], tuple[Delivery, Delivery]]
@@ -38,7 +39,7 @@ class Outbox:
     def alerts(self) -> Iterator[Alert]:
         """In the order in which they were made."""
         seen = sorted(self._view.alerts.items(), key=lambda item: item[1].entry.create_revision)
-        return (item.value for alert_id, item in seen if alert_id not in self._set_aside)
+        return (item.value for _, item in seen)
 
     def unnoted(self, alert_id: str, channel: str, before: Delivery) -> Delivery | None:
         """What came of an attempt at a delivery that stands as ``before``, if this process knows
@@ -54,6 +55,10 @@ class Outbox:
             yield
         finally:
             self._in_hand.discard((alert_id, channel))
+
+    def is_free(self, alert_id: str) -> bool:
+        """Whether it may be sent: not while a digest is made of it."""
+        return alert_id not in self._set_aside
 
     def in_hand(self, channel: str) -> set[str]:
         """The alerts that are being sent over the channel this moment."""
