@@ -68,7 +68,10 @@ WHOLE_SHELL: dict[str, Any] = {
         "channels": ["mail"],
         "after": 2,
         "remind": "2h",
+        "slow": "auto",
+        "runbook": "https://wiki.example.com/x",
     },
+    "maintenance": [{"schedule": "0 2 * * 0", "duration": "2h"}],
 }
 WHOLE_HTTP: dict[str, Any] = {
     "schedule": "@every 90s",

@@ -14,6 +14,7 @@ from crony_ops.catalog.defaults import with_defaults
 from crony_ops.catalog.lint import Timing, warnings
 from crony_ops.catalog.presets import missing_preset
 from crony_ops.catalog.problem import Level, Problem
+from crony_ops.catalog.timing import window_schedules
 from crony_ops.catalog.wording import Wording, bad_id, nearest, word
 from crony_ops.catalog.yaml_mistakes import split_lines
 from crony_ops.catalog.yaml_tree import NOTHING, Found, find, read_tree
@@ -200,7 +201,8 @@ class _Reading:
         interval = self._intervals.of(job.schedule, job.timezone, job_id)
         if isinstance(interval, int):
             changes = self._intervals.changes(job.schedule, job.timezone, job_id)
-            for warning in warnings(job, Timing(interval, changes), self._inventory):
+            timing = Timing(interval, changes, self._intervals.of_windows(job, job_id))
+            for warning in warnings(job, timing, self._inventory):
                 self._report_of_job(job_id, warning, Level.warning)
         return job
 
@@ -210,12 +212,16 @@ class _Reading:
         zone_fault = self._intervals.zone_fault(zone) if isinstance(zone, str) else None
         if zone_fault is not None:
             yield Wording(("timezone",), str(zone_fault), "")
+        usable = zone if isinstance(zone, str) and zone_fault is None else "UTC"
         schedule = written.get("schedule")
         if isinstance(schedule, str):
-            usable = zone if isinstance(zone, str) and zone_fault is None else "UTC"
             fault = self._intervals.of(schedule, usable, job_id)
             if isinstance(fault, BadSchedule):
                 yield Wording(("schedule",), str(fault), "")
+        for index, begins in window_schedules(written):
+            fault = self._intervals.of(begins, usable, job_id)
+            if isinstance(fault, BadSchedule):
+                yield Wording(("maintenance", index, "schedule"), str(fault), "")
         presets = written.get("presets")
         for index, preset in enumerate(presets if isinstance(presets, list) else ()):
             if isinstance(preset, str) and preset not in (self._preset_sums or {}):

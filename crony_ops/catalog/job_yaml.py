@@ -24,6 +24,8 @@ DURATIONS = frozenset(
         "retries.jitter",
         "misfire.grace",
         "notify.remind",
+        "notify.slow",
+        "maintenance.duration",
     }
 )
 """The dotted paths of all fields that hold seconds."""
@@ -44,9 +46,10 @@ def job_fields(job: Job) -> dict[str, Any]:
         fields["interpreter"] = shlex.join(fields["interpreter"])
     for path in DURATIONS:
         outer, _, name = path.rpartition(".")
-        holder = fields.get(outer) if outer else fields
-        if holder and holder.get(name) is not None:
-            holder[name] = format_duration(holder[name])
+        found = fields.get(outer) if outer else fields
+        for holder in found if isinstance(found, list) else [found or {}]:
+            if isinstance(holder.get(name), int):
+                holder[name] = format_duration(holder[name])
     return fields
 
 

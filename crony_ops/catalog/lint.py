@@ -31,10 +31,12 @@ _TAKES_A_COMMAND = {
 
 class Timing(NamedTuple):
     """``interval``: the shortest time between two ticks, in seconds. ``changes`` are those of the
-    clocks that concern the job, within the year to come."""
+    clocks that concern the job, within the year to come. ``windows``: the shortest time between
+    two beginnings of each of its windows of maintenance."""
 
     interval: int
     changes: Collection[Change] = ()
+    windows: tuple[int, ...] = ()
 
 
 def warnings(job: Job, timing: Timing, inventory: Inventory | None = None) -> Iterator[Wording]:
@@ -42,6 +44,7 @@ def warnings(job: Job, timing: Timing, inventory: Inventory | None = None) -> It
     yield from skipped_ticks(job, timing.interval)
     yield from stuck_with_its_node(job)
     yield from blank_looking_time(job.schedule)
+    yield from endless_maintenance(job, timing.windows)
     if timing.changes:
         yield from clock_changes(job, timing.changes)
     if inventory is not None:
@@ -50,6 +53,17 @@ def warnings(job: Job, timing: Timing, inventory: Inventory | None = None) -> It
     if job.interpreter != INTERPRETER:
         yield from no_command_taken(job.interpreter)
     yield from literal_secrets(job)
+
+
+def endless_maintenance(job: Job, windows: tuple[int, ...]) -> Iterator[Wording]:
+    for index, (window, interval) in enumerate(zip(job.maintenance, windows, strict=True)):
+        if window.duration >= interval:
+            yield Wording(
+                ("maintenance", index, "duration"),
+                f"a window begins {format_duration(interval)} after the one before, "
+                f"which lasts {format_duration(window.duration)}: nobody is told of anything",
+                "shorten it, or have it begin less often",
+            )
 
 
 def skipped_ticks(job: Job, interval: int) -> Iterator[Wording]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import islice, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crony_ops.errors import BadSchedule
 from crony_ops.schedule import parse_schedule
@@ -12,6 +12,9 @@ from crony_ops.schedule.daylight import changes_between
 from crony_ops.schedule.zone import load_zone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from crony_ops.model.job import Job
     from crony_ops.schedule import Schedule
     from crony_ops.schedule.daylight import Change
 
@@ -66,6 +69,20 @@ class Intervals:
     def changes(self, expression: str, zone: str, job_id: str) -> tuple[Change, ...]:
         """Those of the clocks that concern a schedule which ``of`` was asked for before."""
         return self._changes.get(_asked(expression, zone, job_id), ())
+
+    def of_windows(self, job: Job, job_id: str) -> tuple[int, ...]:
+        """Seconds between the two nearest beginnings of each of a sound job's windows."""
+        asked = (self.of(window.schedule, job.timezone, job_id) for window in job.maintenance)
+        return tuple(seconds for seconds in asked if isinstance(seconds, int))
+
+
+def window_schedules(written: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """The schedules of a job's windows of maintenance as they are written, sound or not."""
+    windows = written.get("maintenance")
+    for index, window in enumerate(windows if isinstance(windows, list) else ()):
+        begins = window.get("schedule") if isinstance(window, dict) else None
+        if isinstance(begins, str):
+            yield index, begins
 
 
 def _asked(expression: str, zone: str, job_id: str) -> tuple[str, str, str]:

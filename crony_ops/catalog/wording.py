@@ -64,6 +64,8 @@ _EXAMPLES = {
     "notify.to": "to: [ops@example.com]",
     "notify.on": "on: [failure, recovery]",
     "notify.channels": "channels: [mail]",
+    "notify.slow": "slow: 30m, or slow: auto",
+    "maintenance": 'maintenance: [{schedule: "0 2 * * 0", duration: 2h}]',
 }
 
 
@@ -145,6 +147,8 @@ class _NoFields(BaseModel):
 def _model_at(path: Path) -> type[BaseModel]:
     model: type[BaseModel] = Job
     for step in path:
+        if isinstance(step, int):  # an item of a list is what the list is of
+            continue
         field = model.model_fields.get(str(step))
         if field is None:
             return _NoFields

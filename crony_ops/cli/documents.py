@@ -24,6 +24,8 @@ DOCUMENTS: dict[str, tuple[str, ...]] = {
     "history": ("history.HistoryDocument",),
     "logs": ("logs.LogsDocument",),
     "explain": ("explain.Explanation",),
+    "alerts": ("alerts.AlertList",),
+    "silence": ("silence.SilenceList",),
     "jobs": ("view.job_rows.JobList", "view.job_document.JobDocument"),
 }
 """Each verb that has --output, with the type of each form of its document, by module."""

@@ -64,6 +64,8 @@ COMMANDS: dict[str, Entry] = {
     "import": Entry("import_crontab", "app", "Make job files of what cron runs."),
     "export": Entry("export", "export", "Print the stored jobs as a job file."),
     "up": Entry("up", "up", "Run a whole cluster on this machine, for trying out."),
+    "alerts": Entry("alerts", "app", "List the alerts, and what became of them."),
+    "silence": Entry("silence", "app", "Keep alerts back for a while."),
     "schema": Entry("schema", "schema", "Print the JSON Schema of a job file."),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Self
 
 from crony_ops.model.record import Record
 from crony_ops.model.run import RunState
@@ -66,8 +67,29 @@ class SyncRecord(Record):
     at: float
 
 
+class Told(Record):
+    """What people were told of one trouble of a job, or of one kind of event.
+
+    ``since``: when it began. ``at``: when they were last told; 0: not yet, for a window of
+    maintenance holds it back. ``remind_at``: when the rules look at it again; 0: never. ``untold``:
+    events since then. ``with_node``: the message of the node's loss told of it. Unix seconds.
+    """
+
+    since: float
+    at: float = 0.0
+    remind_at: float = 0.0
+    untold: int = 0
+    reason: str = ""
+    with_node: bool = False
+
+
 class Health(Record):
-    """`/crony/health/<job_id>`: how the job's last runs ended, as far as the rules must know."""
+    """`/crony/health/<job_id>`: how the job's last runs ended, as far as the rules must know.
+
+    ``last_node`` is a uuid. ``told`` goes by cause. ``onsets``: when it last began to fail, the
+    newest few; ``durations``: how long its last successes took (seconds), the newest few, if
+    somebody wants to hear of slow ones.
+    """
 
     consecutive_failures: int = 0
     failing_since: float | None = None
@@ -75,9 +97,20 @@ class Health(Record):
     last_run_id: str = ""
     last_at: float = 0.0
     last_reason: str = ""
+    last_node: str = ""
     missed: int = 0
     lost: int = 0
     unplaced_since: float | None = None
+    told: dict[str, Told] = {}
+    onsets: tuple[float, ...] = ()
+    durations: tuple[float, ...] = ()
+
+    def telling(self, cause: str, told: Told | None) -> Self:
+        """With what people know of that cause; None: nothing any more."""
+        others = {name: value for name, value in self.told.items() if name != cause}
+        if told is not None:
+            others[str(cause)] = told
+        return self.model_copy(update={"told": others})
 
     @property
     def failing(self) -> bool:
@@ -109,7 +142,8 @@ class JobOutcome(Record):
 class Failover(Record):
     """`/crony/failover/<node_uuid>/<incarnation>`: one life of a node that ended with jobs on it.
 
-    Open until ``closed_at``; the counts and the (capped) lists of job ids are set on closing.
+    Open until ``closed_at``; the counts and the (capped) lists of job ids are set on closing:
+    some of the moved ones, and up to a thousand of those that failed.
     """
 
     node: str
@@ -123,22 +157,3 @@ class Failover(Record):
     lost_runs: int = 0
     moved_jobs: tuple[str, ...] = ()
     failed_jobs: tuple[str, ...] = ()
-
-
-class Severity(StrEnum):
-    info = "info"
-    warning = "warning"
-    critical = "critical"
-
-
-class Alert(Record):
-    """`/crony/alert/<alert_id>`: the id follows from the cause, so that none is made twice."""
-
-    id: str
-    cause: str
-    severity: Severity
-    title: str
-    message: str
-    at: float
-    node: str = ""
-    job: str = ""

@@ -13,8 +13,6 @@ from typing import Annotated, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     field_validator,
@@ -22,6 +20,8 @@ from pydantic import (
 )
 
 from crony_ops.model.duration import Duration
+from crony_ops.model.notify import Notify, Window
+from crony_ops.model.part import Name, Part
 from crony_ops.model.reference import WithSecrets, sound_references
 
 JOB_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
@@ -29,24 +29,8 @@ JobId = Annotated[
     str,
     StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$"),
 ]
-Name = Annotated[
-    str,
-    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$"),
-    Field(description="letters, digits, dot, underscore, dash"),
-]
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}\$?$")]
-
-
-class _Part(BaseModel):  # noqa: PLW1641 - pydantic hashes what is frozen
-    """A piece of a job. Unknown fields are refused: a misspelt one must not be a silent default."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-    def __eq__(self, other: object) -> bool:
-        # A part that nobody wrote is the default itself, and each is asked whether it is when a
-        # job becomes JSON.
-        return self is other or super().__eq__(other)
 
 
 def _compiled(pattern: str) -> str:
@@ -70,7 +54,7 @@ def _absolute(path: str) -> str:
 AbsolutePath = Annotated[str, AfterValidator(_absolute)]
 
 
-class HttpAction(_Part):
+class HttpAction(Part):
     """A request. ``${file:/path}`` and ``${env:NAME}`` in url, body and the values of query and
     headers stand for secrets: the node that makes the request puts them in, and nobody else sees
     them."""
@@ -106,7 +90,7 @@ class HttpAction(_Part):
         return self
 
 
-class RunOn(_Part):
+class RunOn(Part):
     """Where a job may run. Nothing named: on any node."""
 
     node: Name | None = None
@@ -132,7 +116,7 @@ class Backoff(StrEnum):
     exponential = "exponential"
 
 
-class Retries(_Part):
+class Retries(Part):
     count: Annotated[int, Field(ge=0, le=100)] = 0
     delay: Duration = 10
     backoff: Backoff = Backoff.fixed
@@ -158,7 +142,7 @@ class MisfirePolicy(StrEnum):
     all = "all"
 
 
-class Misfire(_Part):
+class Misfire(Part):
     """What becomes of ticks that nobody could run in time."""
 
     policy: MisfirePolicy = MisfirePolicy.latest
@@ -171,7 +155,7 @@ class OnNodeLoss(StrEnum):
     rerun = "rerun"
 
 
-class Success(_Part):
+class Success(Part):
     exit_codes: Annotated[tuple[Annotated[int, Field(ge=0, le=255)], ...], Field(min_length=1)] = (
         0,
     )
@@ -180,35 +164,13 @@ class Success(_Part):
     ] = None
 
 
-class Occasion(StrEnum):
-    failure = "failure"
-    recovery = "recovery"
-    missed = "missed"
-    lost = "lost"
-
-
-class Notify(_Part):
-    """Whom to tell, of what, and how often."""
-
-    to: tuple[str, ...] = ()
-    on: tuple[Occasion, ...] = (
-        Occasion.failure,
-        Occasion.recovery,
-        Occasion.missed,
-        Occasion.lost,
-    )
-    channels: tuple[Name, ...] = ()
-    after: Annotated[int, Field(ge=1, description="failures in a row before the first alert")] = 1
-    remind: Annotated[Duration, Field(description="0 = never")] = 14_400
-
-
 INTERPRETER = ("/bin/bash", "-euo", "pipefail", "-c")
 
 # What means something to a shell job only.
 SHELL_FIELDS = ("presets", "interpreter", "user", "workdir", "env", "umask", "nice")
 
 
-class Job(_Part):
+class Job(Part):
     """One job of a job file. Exactly one of ``shell`` and ``http`` is given."""
 
     description: str = ""
@@ -250,6 +212,10 @@ class Job(_Part):
     ] = 0
     success: Success = Success()
     notify: Notify = Notify()
+    maintenance: Annotated[
+        tuple[Window, ...],
+        Field(max_length=20, description="when nobody is told: [{schedule: …, duration: 2h}]"),
+    ] = ()
 
     @field_validator("run_on", mode="before")
     @classmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Literal
 
 from crony_ops.model.record import Record
 
@@ -48,13 +49,23 @@ class Node(Record):
 class Roster(Record):
     """`/crony/roster/<node_uuid>`: the node as last known, and when it went (None: it is up).
 
-    ``clock_offset``: seconds that its clock stands off the others', while that is too much.
+    ``clock_offset``: seconds that its clock stands off the others', while that is too much;
+    ``clock_told_at``: when somebody was last told of it. ``losses``: when it was lost, the newest
+    few. ``back_at``: when it last came back. ``told``: what people believe of it, if that is not
+    that it is up; ``remind_at``: when they are to be reminded. ``presets_told``: the presets that
+    they believe not to be ready. Unix seconds.
     """
 
     node: Node
     seen_at: float
     lost_at: float | None = None
     clock_offset: float | None = None
+    clock_told_at: float = 0.0
+    losses: tuple[float, ...] = ()
+    back_at: float = 0.0
+    told: Literal["", "lost", "flapping"] = ""
+    remind_at: float = 0.0
+    presets_told: tuple[str, ...] = ()
 
 
 class Cordon(Record):

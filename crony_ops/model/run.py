@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, TypeAdapter
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
 
 from crony_ops.model.job import JobId
 from crony_ops.model.record import Record
@@ -215,7 +215,13 @@ def read_run(value: bytes) -> RunRecord | GapRecord:
 
 
 class News(Record):
-    """`/crony/news/<job_id>/<run_id>`: the summary of an end that the alert rules must see."""
+    """`/crony/news/<job_id>/<run_id>`: the summary of an end that the alert rules must see.
+
+    ``took``: seconds from its start to its end. ``output``: the tail of a failure's.
+    ``with_node``: it was lost because its node was, and the message of that tells of it.
+    """
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     run_id: str
     job_id: str
@@ -226,6 +232,9 @@ class News(Record):
     node_name: str = ""
     count: int = 1
     reason: str = ""
+    took: float | None = None
+    output: str = ""
+    with_node: bool = False
 
 
 class Proc(Record):

@@ -9,8 +9,9 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from crony_ops.daemon.listen import Listen
-from crony_ops.model.job import EnvName, Name, UserName
+from crony_ops.model.job import EnvName, UserName
 from crony_ops.model.node import node_uuid
+from crony_ops.model.part import Name
 from crony_ops.model.size import Size
 from crony_ops.store.settings import EtcdSettings
 

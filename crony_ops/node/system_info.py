@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from crony_ops.errors import StoreError
 from crony_ops.node.machine import RunProcess, disks, measure
-from crony_ops.node.probe import Probe
+from crony_ops.probe import Probe
 
 if TYPE_CHECKING:
     from crony_ops.model.system import Disk, SystemInfo

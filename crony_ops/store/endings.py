@@ -4,21 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import GapRecord, News, QueuedRun, RunRecord
+from crony_ops.model.alert import MAX_OUTPUT
+from crony_ops.model.run import GapRecord, News, QueuedRun, RunRecord, RunState
 from crony_ops.store.txn import Op, delete, put
 
 if TYPE_CHECKING:
     from crony_ops.store.keys import Keys
 
 
-def end_run(keys: Keys, record: RunRecord, *, news: bool, rerun: QueuedRun | None) -> list[Op]:
-    """The run is no longer open; its record stands; who must know of it will."""
+def end_run(
+    keys: Keys,
+    record: RunRecord,
+    *,
+    news: bool,
+    rerun: QueuedRun | None,
+    with_node: bool = False,
+) -> list[Op]:
+    """The run is no longer open; its record stands; who must know of it will. ``with_node``: it
+    ended because its node was lost."""
     ops = [
         delete(keys.open(record.node, record.job_id, record.run_id)),
         put(keys.run(record.job_id, record.run_id), record.to_json()),
     ]
     if news:
-        ops.append(put(keys.news(record.job_id, record.run_id), news_of(record).to_json()))
+        told = news_of(record, with_node=with_node)
+        ops.append(put(keys.news(record.job_id, record.run_id), told.to_json()))
     if rerun is not None:
         ops.append(put(keys.queued(record.job_id, rerun.run_id), rerun.to_json()))
     return ops
@@ -42,7 +52,9 @@ def record_gap(keys: Keys, gap: GapRecord) -> list[Op]:
     ]
 
 
-def news_of(record: RunRecord) -> News:
+def news_of(record: RunRecord, *, with_node: bool = False) -> News:
+    failed = record.state in (RunState.failed, RunState.timed_out)
+    output = record.attempts[-1].output if failed and record.attempts else ""
     return News(
         run_id=record.run_id,
         job_id=record.job_id,
@@ -52,4 +64,7 @@ def news_of(record: RunRecord) -> News:
         node=record.node,
         node_name=record.node_name,
         reason=record.reason,
+        took=None if record.started_at is None else record.ended_at - record.started_at,
+        output=output[-MAX_OUTPUT:],
+        with_node=with_node,
     )

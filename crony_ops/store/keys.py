@@ -147,6 +147,13 @@ class Keys:
     def alerts(self) -> str:
         return f"{self.root}/alert/"
 
+    def silence(self, silence_id: str) -> str:
+        return f"{self.root}/silence/{silence_id}"
+
+    @property
+    def silences(self) -> str:
+        return f"{self.root}/silence/"
+
     def roster(self, node: str) -> str:
         return f"{self.root}/roster/{node}"
 

@@ -55,5 +55,6 @@ def _change(path: str, old: Any, new: Any) -> FieldChange:
     return FieldChange(path, shown_field(path, old), shown_field(path, new))
 
 
-def _written(seconds: int | None) -> str | None:
-    return None if seconds is None else format_duration(seconds)
+def _written(seconds: int | str | None) -> str | None:
+    """A word in place of a duration stays: ``slow: auto``."""
+    return format_duration(seconds) if isinstance(seconds, int) else seconds

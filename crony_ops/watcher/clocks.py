@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Severity
+from crony_ops.model.alert import Cause
 from crony_ops.store import Txn, mod_is, put
+from crony_ops.watcher.node_health import alert_of
 
 if TYPE_CHECKING:
+    from crony_ops.model.alert import Alert
     from crony_ops.model.node import Roster
     from crony_ops.store.keys import Keys
     from crony_ops.watcher.view import Seen
 
 LEADER = ""
+TOLD_EVERY = 3600.0
 
 
 @dataclass(slots=True)
@@ -59,21 +62,21 @@ def judge_clocks(offsets: Mapping[str, float], tolerance: float) -> dict[str, fl
 
 def note_clock(
     roster: Seen[Roster], keys: Keys, offset: float | None, now: float
-) -> tuple[Txn, Alert | None]:
-    """A clock went wrong (``offset`` in seconds off the median), or is right again (None)."""
+) -> tuple[Txn, tuple[Alert, ...]]:
+    """A clock went wrong (``offset`` in seconds off the median), or is right again (None). One
+    that goes to and fro is told of once an hour."""
     node = roster.value.node
-    changed = roster.value.model_copy(update={"clock_offset": offset})
-    ops = [put(roster.entry.key, changed.to_json())]
-    alert = None
-    if offset is not None:
-        alert = Alert(
-            id=f"clock.{node.name}.{node.incarnation:x}.{int(now)}",
-            cause="clock",
-            severity=Severity.warning,
-            title=f"the clock of {node.name} is wrong",
-            message=f"{offset:+.1f} s off the median: no new jobs for it until its clock is right",
-            at=now,
-            node=node.uuid,
-        )
-        ops.append(put(keys.alert(alert.id), alert.to_json()))
-    return Txn((mod_is(roster.entry.key, roster.entry.mod_revision),), tuple(ops)), alert
+    update: dict[str, float | None] = {"clock_offset": offset}
+    alerts: tuple[Alert, ...] = ()
+    if offset is not None and now - roster.value.clock_told_at >= TOLD_EVERY:
+        update["clock_told_at"] = now
+        name = f"{node.incarnation:x}.{int(now)}"
+        alerts = (alert_of(node, Cause.clock, name, now, facts={"offset": round(offset, 1)}),)
+    changed = roster.value.model_copy(update=update)
+    return Txn(
+        (mod_is(roster.entry.key, roster.entry.mod_revision),),
+        (
+            put(roster.entry.key, changed.to_json()),
+            *(put(keys.alert(alert.id), alert.to_json()) for alert in alerts),
+        ),
+    ), alerts

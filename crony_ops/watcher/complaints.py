@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Severity
+from crony_ops.alerts.phrases import phrased
+from crony_ops.model.alert import Alert, Cause, Severity
 from crony_ops.store import Txn, absent, put
 from crony_ops.watcher.order import Order
 
@@ -28,7 +29,8 @@ class Complaints:
         too."""
         causes = _ahead(view, now)
         for spelled, (revision, reason) in list(view.unreadable.items()):
-            alert, entry = _unreadable(spelled, revision, reason, now), view.mirror.get(spelled)
+            alert = _unreadable(view, spelled, revision, reason, now)
+            entry = view.mirror.get(spelled)
             there = entry is not None and entry.mod_revision == revision
             if alert.id in self._made and not there:
                 del view.unreadable[spelled]
@@ -41,31 +43,41 @@ class Complaints:
 
 def _complaint(view: View, alert: Alert) -> Order:
     key = view.keys.alert(alert.id)
-    return Order(Txn((absent(key),), (put(key, alert.to_json()),)), alert)
+    return Order(Txn((absent(key),), (put(key, alert.to_json()),)), (alert,))
 
 
-def _unreadable(spelled: str, revision: int, reason: str, now: float) -> Alert:
+def _unreadable(view: View, spelled: str, revision: int, reason: str, now: float) -> Alert:
     # A key is bytes: one that is no UTF-8 can't go into an alert as it is.
     key = spelled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return Alert(
-        id=f"unreadable.{_dotted(key)}.{revision}",
-        cause="value unreadable",
-        severity=Severity.warning,
-        title=f"{key} can't be read",
-        message=reason,
-        at=now,
+    spec = key.startswith(view.keys.specs)
+    return phrased(
+        Alert(
+            id=f"unreadable.{_dotted(key)}.{revision}",
+            cause=Cause.spec_rejected if spec else Cause.value_unreadable,
+            severity=Severity.warning,
+            title="",
+            message="",
+            at=now,
+            job=key.removeprefix(view.keys.specs) if spec else "",
+            reason=reason,
+            facts={"key": key},
+        )
     )
 
 
 def _ahead(view: View, now: float) -> list[Alert]:
     return [
-        Alert(
-            id=f"cursor-ahead.{_dotted(tail)}.{seen.entry.mod_revision}",
-            cause="cursor ahead",
-            severity=Severity.warning,
-            title=f"the cursor of {tail} is {seen.value.tick - now:.0f} s ahead of the clock",
-            message="the job does not run until then; see docs/operations.md",
-            at=now,
+        phrased(
+            Alert(
+                id=f"cursor-ahead.{_dotted(tail)}.{seen.entry.mod_revision}",
+                cause=Cause.cursor_ahead,
+                severity=Severity.warning,
+                title="",
+                message="",
+                at=now,
+                job=tail.partition("/")[0],
+                facts={"cursor": tail, "ahead": round(seen.value.tick - now)},
+            )
         )
         for tail, seen in view.cursors.items()
         if seen.value.tick - now > CURSOR_AHEAD

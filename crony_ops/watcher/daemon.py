@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING
 from crony_ops import __version__
 from crony_ops.daemon.contact import Contact, contact
 from crony_ops.daemon.logs import in_words
-from crony_ops.errors import GuardFailed, LeaseLost, NewerKeySpace, StoreError, UnreadableKeySpace
-from crony_ops.model.cluster import KEY_SPACE_VERSION, Leader, Meta, Watcher
+from crony_ops.errors import GuardFailed, LeaseLost, StoreError
+from crony_ops.model.cluster import Leader, Watcher
 from crony_ops.model.node import Node
 from crony_ops.store import (
     Batcher,
@@ -22,15 +21,14 @@ from crony_ops.store import (
     Etcd,
     LeaseKeeper,
     Mirror,
-    Txn,
-    absent,
     boottime,
     create_is,
-    put,
 )
 from crony_ops.store.keys import Keys
 from crony_ops.watcher.clocks import LEADER, ClockSamples, judge_clocks
+from crony_ops.watcher.delivery import Delivery
 from crony_ops.watcher.interest import Interest, interest_in
+from crony_ops.watcher.key_space import meet_key_space
 from crony_ops.watcher.leadership import step_down, win_election
 from crony_ops.watcher.reconcile import Reconciler
 from crony_ops.watcher.spreading import Spreading
@@ -41,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from crony_ops.watcher.metrics import WatcherMetrics
+    from crony_ops.watcher.outbox import Unnoted
     from crony_ops.watcher.settings import WatcherSettings
 
 log = logging.getLogger(__name__)
@@ -60,11 +59,14 @@ class WatcherDaemon:
         self._mirror = Mirror(self._etcd, View.prefixes(self._keys), on_change=self._changed)
         self._keeper: LeaseKeeper | None = None
         self._leads_by: View | None = None
+        self._delivery: Delivery | None = None
+        self._unnoted: Unnoted = {}
         self._wake = asyncio.Event()
         self._look = True
         self._held: Collection[str] | None = ()
         self._look_by = 0.0
         self._leadership = asyncio.Event()
+        self._led_before: Leader | None = None
         self._clocks = ClockSamples()
         self._seen_listings = 0
 
@@ -72,7 +74,7 @@ class WatcherDaemon:
         """Raises NewerKeySpace or UnreadableKeySpace; nothing else ends it but a cancellation."""
         mirror = self._mirror
         async with self._etcd as etcd:
-            await self._meet_key_space(etcd)
+            await meet_key_space(etcd, self._keys, self._settings.cluster)
             async with asyncio.TaskGroup() as group:
                 group.create_task(mirror.run())
                 await mirror.synced()
@@ -107,29 +109,6 @@ class WatcherDaemon:
         if self._leads_by is not None:
             due.append(self._look_by)
         return max(0.0, time.monotonic() - min(due)) if due else 0.0
-
-    async def _meet_key_space(self, etcd: Etcd) -> None:
-        """Make `/crony/meta` if it is not there; refuse a key space that is newer than we are."""
-        meta = Meta(incarnation=secrets.token_hex(8), cluster=self._settings.cluster)
-        key = self._keys.meta
-        complained = False
-        while True:
-            try:
-                await etcd.txn(Txn((absent(key),), (put(key, meta.to_json()),)))
-                entry = await etcd.get(key)
-                break
-            except StoreError as error:
-                if not complained:
-                    log.warning("waiting for etcd: %s", error)
-                complained = True
-                await asyncio.sleep(RETRY)
-        assert entry is not None
-        try:
-            found = Meta.from_json(entry.value).version
-        except ValueError as error:
-            raise UnreadableKeySpace(key=key, reason=" ".join(str(error).split())) from None
-        if found > KEY_SPACE_VERSION:
-            raise NewerKeySpace(prefix=self._keys.root, found=found, known=KEY_SPACE_VERSION)
 
     async def _live(self, etcd: Etcd, mirror: Mirror) -> None:
         """One lease long."""
@@ -167,6 +146,7 @@ class WatcherDaemon:
                 cmd_auto_allocation=self._settings.cmd_auto_allocation,
             ),
             lease=keeper.lease,
+            before=self._led_before,
         )
         if term is None:
             try:
@@ -200,6 +180,16 @@ class WatcherDaemon:
             sender = group.create_task(batcher.run())
             spreading = Spreading(group, on_found=self._look_again)
             reconciler = Reconciler(etcd, view, batcher, settings, self._metrics, spreading)
+            self._delivery = Delivery(
+                view,
+                batcher,
+                settings.alerts,
+                self._metrics,
+                self._unnoted,
+                fit_to_send=lambda: not keeper.expired(),
+                stalled=self.stalled,
+            )
+            delivering = group.create_task(self._delivery.run())
             self._leads_by = view
             try:
                 while not keeper.expired():
@@ -211,7 +201,8 @@ class WatcherDaemon:
                         return
                     await self._reconcile(reconciler, clocks)
             finally:
-                self._leads_by = None
+                self._leads_by = self._delivery = None
+                delivering.cancel()
                 spreading.give_up()
                 sender.cancel()
 
@@ -260,6 +251,10 @@ class WatcherDaemon:
                 self._sample_clock(change)
             if change.key == keys.leader:
                 self._leadership.set()
+                if (gone := change.old if change.new is None else change.new) is not None:
+                    self._led_before = Leader.read(gone.key, gone.value) or self._led_before
+            if self._delivery is not None and change.key.startswith((keys.alerts, keys.silences)):
+                self._delivery.wake()
             interest = interest_in(change, keys, self._held)
             if interest is Interest.LOOK:
                 self._look_again()

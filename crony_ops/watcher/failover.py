@@ -5,31 +5,51 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Failover, JobOutcome, Outcome, Severity
+from crony_ops.model.cluster import Failover, JobOutcome, Outcome
 from crony_ops.model.node import Node, Roster
 from crony_ops.store import Txn, absent, delete_prefix, exists, mod_is, put
 from crony_ops.watcher.clocks import note_clock
 from crony_ops.watcher.interest import same_but_renewal
+from crony_ops.watcher.node_health import (
+    goes,
+    in_time,
+    is_awaited,
+    loss_alert,
+    loss_told,
+    presets_told,
+)
 from crony_ops.watcher.order import Order
 from crony_ops.watcher.view import Seen
 
 if TYPE_CHECKING:
-    from crony_ops.store import Entry
+    from crony_ops.model.alert import Alert
+    from crony_ops.store import Entry, Op
     from crony_ops.store.keys import Keys
     from crony_ops.watcher.view import View
 
 MAX_IDS_IN_AN_ALERT = 20
+MAX_FAILED_KEPT = 1000
+"""Of them nobody is told again, each on its own, just because they have no node now."""
 
 
 def note_node(
-    keys: Keys, node: Node, before: Entry | None, clock_offset: float | None, now: float
-) -> Txn:
-    """The roster remembers a node that is up, and what was wrong with its clock before."""
-    key = keys.roster(node.uuid)
-    return Txn(
-        (mod_is(key, before.mod_revision if before else 0), exists(keys.node(node.uuid))),
-        (put(key, Roster(node=node, seen_at=now, clock_offset=clock_offset).to_json()),),
+    keys: Keys, node: Node, seen: Seen[Roster] | None, entry: Entry | None, now: float
+) -> tuple[Txn, tuple[Alert, ...]]:
+    """The roster remembers a node that is up, what was wrong with it before, and what people were
+    told. ``entry`` is the roster's key as it stands, readable or not."""
+    key, before = keys.roster(node.uuid), seen.value if seen is not None else None
+    roster = Roster(node=node, seen_at=now)
+    if before is not None:
+        came_back = {"back_at": now} if before.lost_at is not None else {}
+        roster = before.model_copy(
+            update={"node": node, "seen_at": now, "lost_at": None, **came_back}
+        )
+    roster, alerts = presets_told(roster, now)
+    txn = Txn(
+        (mod_is(key, entry.mod_revision if entry else 0), exists(keys.node(node.uuid))),
+        (put(key, roster.to_json()), *_made(keys, alerts)),
     )
+    return txn, alerts
 
 
 def declare_lost(keys: Keys, roster: Seen[Roster], now: float) -> Txn:
@@ -38,7 +58,7 @@ def declare_lost(keys: Keys, roster: Seen[Roster], now: float) -> Txn:
     failover = Failover(
         node=node.uuid, node_name=node.name, incarnation=node.incarnation, started_at=now
     )
-    lost = roster.value.model_copy(update={"lost_at": now})
+    lost = goes(roster.value, now)
     return Txn(
         (
             absent(keys.node(node.uuid)),
@@ -52,57 +72,87 @@ def declare_lost(keys: Keys, roster: Seen[Roster], now: float) -> Txn:
 
 
 def close_failover(
-    keys: Keys, failover: Seen[Failover], outcomes: Sequence[JobOutcome], now: float
-) -> tuple[Txn, Alert]:
-    """No job is left to decide on: the counts are final, and the alert is made with them."""
+    keys: Keys,
+    failover: Seen[Failover],
+    outcomes: Sequence[JobOutcome],
+    roster: Seen[Roster] | None,
+    *,
+    remind: int,
+    now: float,
+) -> tuple[Txn, tuple[Alert, ...]]:
+    """No job is left to decide on: the counts are final, and what is to be told is made with them.
+    ``remind``: seconds until the next word of a node that stays lost; 0: there is none."""
     moved = sorted(o.job_id for o in outcomes if o.outcome is Outcome.moved)
     failed = sorted(o.job_id for o in outcomes if o.outcome.failed)
-    bound = sum(o.outcome is Outcome.bound for o in outcomes)
-    lost_runs = sum(o.lost_runs for o in outcomes)
+    lost = sorted(o.job_id for o in outcomes if o.lost_runs)
     before = failover.value
+    counts = {
+        "moved": len(moved),
+        "failed": len(failed),
+        "bound": sum(o.outcome is Outcome.bound for o in outcomes),
+        "lost_runs": sum(o.lost_runs for o in outcomes),
+    }
     closed = before.model_copy(
         update={
+            **counts,
             "closed_at": now,
-            "moved": len(moved),
-            "failed": len(failed),
-            "bound": bound,
-            "lost_runs": lost_runs,
             "moved_jobs": tuple(moved[:MAX_IDS_IN_AN_ALERT]),
-            "failed_jobs": tuple(failed[:MAX_IDS_IN_AN_ALERT]),
+            "failed_jobs": tuple(failed[:MAX_FAILED_KEPT]),
         }
     )
-    alert = Alert(
-        id=f"node-lost.{before.node_name}.{before.incarnation:x}",
-        cause="node lost",
-        severity=Severity.critical if failed else Severity.warning,
-        title=f"node {before.node_name} is lost",
-        message=(
-            f"{_count(len(moved), 'job')} moved{_ids(moved)}; {len(failed)} failed{_ids(failed)}; "
-            f"{bound} bound to the node; {_count(lost_runs, 'run')} lost"
-        ),
-        at=now,
-        node=before.node,
-    )
+    facts: dict[str, str | int] = {
+        **counts,
+        "moved_jobs": _ids(moved),
+        "failed_jobs": _ids(failed),
+        "lost_jobs": _ids(lost),
+    }
+    when = [mod_is(failover.entry.key, failover.entry.mod_revision)]
+    told: list[Op] = []
+    if roster is None:
+        forgotten = Node(uuid=before.node, name=before.node_name, incarnation=before.incarnation)
+        alerts: tuple[Alert, ...] = (loss_alert(forgotten, before, facts, now),)
+    else:
+        after, alerts = loss_told(roster.value, before, facts, now, remind)
+        when.append(mod_is(roster.entry.key, roster.entry.mod_revision))
+        told.append(put(roster.entry.key, after.to_json()))
     txn = Txn(
-        (mod_is(failover.entry.key, failover.entry.mod_revision),),
+        tuple(when),
         (
             put(failover.entry.key, closed.to_json()),
-            put(keys.alert(alert.id), alert.to_json()),
+            *told,
+            *_made(keys, alerts),
             delete_prefix(keys.failover_jobs(before.node, before.incarnation)),
         ),
     )
-    return txn, alert
+    return txn, alerts
 
 
-def _count(n: int, noun: str) -> str:
-    return f"{n} {noun}{'' if n == 1 else 's'}"
+def _made(keys: Keys, alerts: Sequence[Alert]) -> list[Op]:
+    return [put(keys.alert(alert.id), alert.to_json()) for alert in alerts]
 
 
 def _ids(ids: Sequence[str]) -> str:
-    if not ids:
-        return ""
     more = len(ids) - MAX_IDS_IN_AN_ALERT
-    return f" ({', '.join(ids[:MAX_IDS_IN_AN_ALERT])}{f' and {more} more' if more > 0 else ''})"
+    return ", ".join(ids[:MAX_IDS_IN_AN_ALERT]) + (f" and {more} more" if more > 0 else "")
+
+
+def waits_to_be_told(view: View) -> bool:
+    """Whether a node is back that has yet to show that it stays."""
+    return any(is_awaited(seen.value) for _, seen in view.rosters.items())
+
+
+def told_in_time(view: View, *, ttl: float, remind: int, now: float) -> Iterable[Order]:
+    """What is to be told of nodes because time has passed: see ``node_health.in_time``."""
+    rosters = [seen for _, seen in view.rosters.items()]
+    for seen in rosters:
+        ruled = in_time(seen.value, ttl=ttl, now=now, remind=remind)
+        if ruled is not None:
+            roster, alerts = ruled
+            txn = Txn(
+                (mod_is(seen.entry.key, seen.entry.mod_revision),),
+                (put(seen.entry.key, roster.to_json()), *_made(view.keys, alerts)),
+            )
+            yield Order(txn, alerts)
 
 
 def upkeep(
@@ -116,9 +166,8 @@ def upkeep(
             continue
         known = seen is not None and seen.value.lost_at is None
         if seen is None or not known or not same_but_renewal(seen.value.node, node):
-            offset = seen.value.clock_offset if seen is not None else None
-            txn = note_node(view.keys, node, view.rosters.entry(uuid), offset, now)
-            yield Order(txn, note=f"node {node.name} is up (incarnation {node.incarnation:x})")
+            up = f"node {node.name} is up (incarnation {node.incarnation:x})"
+            yield Order(*note_node(view.keys, node, seen, view.rosters.entry(uuid), now), note=up)
         elif uuid in clocks and (clocks[uuid] is None) != (seen.value.clock_offset is None):
             yield Order(*note_clock(seen, view.keys, clocks[uuid], now))
     for uuid, seen in rosters.items():

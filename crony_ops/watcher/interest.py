@@ -35,7 +35,7 @@ def interest_in(change: Change, keys: Keys, held: Collection[str] | None) -> Int
         return Interest.NONE
     if key.startswith(keys.cursors) and change.new is not None:
         return Interest.NONE
-    if key.startswith((keys.healths, keys.alerts)):
+    if key.startswith((keys.healths, keys.alerts, keys.silences)):
         return Interest.NONE
     if key.startswith(keys.opens):
         _node, _, run = key.removeprefix(keys.opens).partition("/")

@@ -1,141 +1,126 @@
-"""How jobs fare: the news of their runs, and whether they have a node at all."""
+"""How jobs fare: the news of their runs, whether they have a node at all, and who is told of it.
+
+What is told goes in the transaction that writes the health: none is told twice, and none is lost.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Health, Severity
-from crony_ops.model.run import News, RunState
+from crony_ops.alerts.reminders import due, is_due
+from crony_ops.alerts.rules import hear
+from crony_ops.alerts.unassigned import has_node, lacks_node
+from crony_ops.alerts.watched import Watched
+from crony_ops.model.cluster import Failover, Health
+from crony_ops.model.job import Job
+from crony_ops.model.spec import Spec
 from crony_ops.store import Txn, delete, mod_is, put
 from crony_ops.watcher.order import Order
 
 if TYPE_CHECKING:
-    from crony_ops.store.keys import Keys
+    from crony_ops.alerts.watched import Ruled
+    from crony_ops.model.alert import Alert
+    from crony_ops.model.run import News
+    from crony_ops.store import Compare, Op
     from crony_ops.watcher.view import Seen, View
 
 MAX_NEWS_IN_AN_ORDER = 30
-
-
-def take_news(
-    keys: Keys, job_id: str, news: Sequence[Seen[News]], health: Health, revision: int
-) -> Txn:
-    """News go into the job's health, each once: their keys go in the same transaction.
-
-    ``revision`` is that of the health as it stands, 0 where there is none."""
-    for seen in sorted(news, key=lambda s: (s.value.at, s.value.run_id)):
-        health = health_after(health, seen.value)
-    key = keys.health(job_id)
-    return Txn(
-        (
-            mod_is(key, revision),
-            *(mod_is(seen.entry.key, seen.entry.mod_revision) for seen in news),
-        ),
-        (put(key, health.to_json()), *(delete(seen.entry.key) for seen in news)),
-    )
-
-
-def health_after(health: Health, news: News) -> Health:
-    """What one end does to a job's health. A skipped run says nothing about the job."""
-    if news.state == "missed":
-        return health.model_copy(update={"missed": health.missed + news.count})
-    last = {
-        "last_state": news.state,
-        "last_run_id": news.run_id,
-        "last_at": news.at,
-        "last_reason": news.reason,
-    }
-    match news.state:
-        case RunState.succeeded:
-            return health.model_copy(
-                update={**last, "consecutive_failures": 0, "failing_since": None}
-            )
-        case RunState.failed | RunState.timed_out:
-            return health.model_copy(
-                update={
-                    **last,
-                    "consecutive_failures": health.consecutive_failures + 1,
-                    "failing_since": health.failing_since or news.at,
-                }
-            )
-        case RunState.lost:
-            return health.model_copy(update={**last, "lost": health.lost + 1})
-        case _:
-            return health.model_copy(update=last)
-
-
-def note_unplaced(
-    keys: Keys,
-    job_id: str,
-    health: Health,
-    revision: int,
-    *,
-    reason: str,
-    spec_revision: int,
-    now: float,
-) -> tuple[Txn, Alert]:
-    """A job has no node: its health says since when, and an alert why."""
-    key = keys.health(job_id)
-    alert = Alert(
-        id=f"unassigned.{job_id}.{spec_revision}.{int(now)}",
-        cause="unassigned",
-        severity=Severity.warning,
-        title=f"job {job_id} has no node",
-        message=reason,
-        at=now,
-        job=job_id,
-    )
-    txn = Txn(
-        (mod_is(key, revision),),
-        (
-            put(key, health.model_copy(update={"unplaced_since": now}).to_json()),
-            put(keys.alert(alert.id), alert.to_json()),
-        ),
-    )
-    return txn, alert
-
-
-def note_placed(before: Seen[Health]) -> Txn:
-    health = before.value.model_copy(update={"unplaced_since": None})
-    return Txn(
-        (mod_is(before.entry.key, before.entry.mod_revision),),
-        (put(before.entry.key, health.to_json()),),
-    )
+TOLD_WITH_NODE = 600.0
+"""Seconds after a node's loss was told in which its jobs are not told of, each on its own."""
 
 
 def digest(view: View) -> Iterable[Order]:
+    """News go into their job's health, each once: their keys go in the same transaction."""
     by_job: dict[str, list[Seen[News]]] = {}
     for tail, seen in view.news.items():
         by_job.setdefault(tail.partition("/")[0], []).append(seen)
     for job_id, news in by_job.items():
-        oldest = sorted(news, key=lambda s: s.value.at)[:MAX_NEWS_IN_AN_ORDER]
-        yield Order(take_news(view.keys, job_id, oldest, *_standing(view, job_id)))
+        oldest = sorted(news, key=lambda s: (s.value.at, s.value.run_id))[:MAX_NEWS_IN_AN_ORDER]
+        health = _health(view, job_id)
+        alerts: tuple[Alert, ...] = ()
+        for seen in oldest:
+            watched = _watched(view, job_id, seen.value.node)
+            health, told = hear(health, seen.value, watched)
+            alerts += told
+        taken = [mod_is(seen.entry.key, seen.entry.mod_revision) for seen in oldest]
+        yield _ruled(
+            view, job_id, (health, alerts), taken, [delete(seen.entry.key) for seen in oldest]
+        )
+
+
+def reminders(view: View, now: float) -> Iterable[Order]:
+    """What is to be told because time has passed; of a paused job nothing."""
+    resting = view.resting()
+    for job_id, seen in view.healths.items():
+        if is_due(seen.value, now) and job_id not in resting and view.wants.entry(job_id):
+            ruled = due(seen.value, _watched(view, job_id, seen.value.last_node), now)
+            if ruled[0] is not seen.value:
+                yield _ruled(view, job_id, ruled)
 
 
 def placed_or_not(
     view: View, overdue: Mapping[str, str], unplaced: Collection[str], now: float
 ) -> Iterable[Order]:
     """``overdue``: jobs that have had no node for too long, with the reason."""
+    with_node = _told_with_node(view, now) if overdue else {}
     for job_id, reason in overdue.items():
-        health, revision = _standing(view, job_id)
+        health = _health(view, job_id)
         spec = view.wants.entry(job_id)
         if spec is not None and health.unplaced_since is None:
-            noted = note_unplaced(
-                view.keys,
-                job_id,
-                health,
-                revision,
-                reason=reason,
-                spec_revision=spec.mod_revision,
-                now=now,
-            )
-            yield Order(*noted)
+            watched = _watched(view, job_id, health.last_node)
+            ruled = lacks_node(health, watched, reason, now, told_at=with_node.get(job_id))
+            yield _ruled(view, job_id, ruled)
     for job_id, seen in view.healths.items():
         if seen.value.unplaced_since is not None and job_id not in unplaced:
-            yield Order(note_placed(seen))
+            watched = _watched(view, job_id, seen.value.last_node)
+            yield _ruled(view, job_id, has_node(seen.value, watched, now))
 
 
-def _standing(view: View, job_id: str) -> tuple[Health, int]:
-    """A job's health and its revision. One that can't be read is begun anew, in its place."""
-    seen, entry = view.healths.get(job_id), view.healths.entry(job_id)
-    return seen.value if seen else Health(), entry.mod_revision if entry else 0
+def _told_with_node(view: View, now: float) -> dict[str, float]:
+    """The jobs that a node's loss has just left without a node, and when that was told."""
+    return {
+        job_id: seen.value.closed_at
+        for _, seen in view.failovers.items()
+        if isinstance(seen.value, Failover)
+        and seen.value.closed_at is not None
+        and seen.value.closed_at > now - TOLD_WITH_NODE
+        for job_id in seen.value.failed_jobs
+    }
+
+
+def _ruled(
+    view: View, job_id: str, ruled: Ruled, when: Sequence[Compare] = (), then: Sequence[Op] = ()
+) -> Order:
+    health, alerts = ruled
+    key, entry = view.keys.health(job_id), view.healths.entry(job_id)
+    txn = Txn(
+        (mod_is(key, entry.mod_revision if entry else 0), *when),
+        (
+            put(key, health.to_json()),
+            *then,
+            *(put(view.keys.alert(alert.id), alert.to_json()) for alert in alerts),
+        ),
+    )
+    return Order(txn, alerts, job=job_id)
+
+
+def _health(view: View, job_id: str) -> Health:
+    """One that can't be read is begun anew, in its place."""
+    seen = view.healths.get(job_id)
+    return seen.value if seen is not None else Health()
+
+
+def _watched(view: View, job_id: str, node: str) -> Watched:
+    """``node``: the uuid of the one that it last ran on, or none; its groups are the job's where
+    the job names none. A job whose spec is gone or can't be read is told of as one that wants
+    nothing special."""
+    entry, job = view.wants.entry(job_id), _PLAIN
+    if entry is not None and view.wants.get(job_id) is not None:
+        job = Spec.from_json(entry.value).job
+    groups = (job.run_on.group,) if job.run_on.group else ()
+    roster = view.rosters.get(node) if node and not groups else None
+    return Watched(job_id, job, roster.value.node.groups if roster is not None else groups)
+
+
+_PLAIN = Job(schedule="@yearly", shell="true")

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from crony_ops import __version__
+from crony_ops.model.alert import DeliveryState
 from crony_ops.watcher.order import Move
 
 if TYPE_CHECKING:
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from crony_ops.watcher.vitals import FleetNumbers, Vitals
 
 _RECONCILE = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_RESULTS = {
+    DeliveryState.delivered: "delivered",
+    DeliveryState.retrying: "failed",
+    DeliveryState.given_up: "given_up",
+}
+_EITHER = (False, True)
 
 
 class WatcherMetrics:
@@ -43,14 +51,32 @@ class WatcherMetrics:
             "crony_watcher_failovers_closed", "Failovers that came to their end", registry=registry
         )
 
+        self._attempts = Counter(
+            "crony_watcher_alert_attempts",
+            "Attempts at sending an alert, by how they ended",
+            ["channel", "result"],
+            registry=registry,
+        )
+        pings = Counter(
+            "crony_watcher_pings", "Pings of the dead-man's switch", ["result"], registry=registry
+        )
+        self._pings = {failed: pings.labels("failed" if failed else "ok") for failed in _EITHER}
+
+    def attempted(self, channel: str, state: DeliveryState) -> None:
+        """``state`` is what the attempt made of the delivery."""
+        self._attempts.labels(channel, _RESULTS[state]).inc()
+
+    def pinged(self, failed: bool) -> None:
+        self._pings[failed].inc()
+
     def reconciled(self, seconds: float) -> None:
         self._reconcile.observe(seconds)
 
     def carried_out(self, order: Order) -> None:
         if order.move is not None:
             self._moves[order.move].inc()
-        if order.alert is not None:
-            self._alerts.labels(order.alert.cause).inc()
+        for alert in order.alerts:
+            self._alerts.labels(alert.cause).inc()
 
     def failovers_closed(self, count: int) -> None:
         self._closed.inc(count)
@@ -88,6 +114,12 @@ def _of_the_fleet(fleet: FleetNumbers) -> Iterable[Metric]:
     for state in ("assigned", "unassigned", "paused", "failing"):
         jobs.add_metric([state], getattr(fleet, state))
     yield jobs
+    waiting = GaugeMetricFamily(
+        "crony_watcher_alerts_waiting", "Alerts on their way, by channel", labels=["channel"]
+    )
+    for channel, count in fleet.waiting.items():
+        waiting.add_metric([channel], count)
+    yield waiting
     for name, help_text, value in (
         ("clock_outliers", "Nodes whose clock is wrong", fleet.clock_outliers),
         ("failovers_open", "Failovers under way", fleet.failovers_open),

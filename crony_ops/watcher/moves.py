@@ -173,7 +173,7 @@ def lost_run(
     rerun = rerun_of(run, node_name, f"was lost with {node_name}", now + fence_delay)
     return Txn(
         (mod_is(seen.entry.key, seen.entry.mod_revision), absent(keys.node(run.node))),
-        tuple(end_run(keys, record, news=True, rerun=rerun)),
+        tuple(end_run(keys, record, news=True, rerun=rerun, with_node=True)),
     )
 
 

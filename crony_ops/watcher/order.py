@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from crony_ops.model.cluster import Alert
+    from crony_ops.model.alert import Alert
     from crony_ops.store import Txn
 
 
@@ -24,14 +24,14 @@ class Move(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A transaction that compares what it was decided on, and the alert that it creates.
+    """A transaction that compares what it was decided on, and the alerts that it creates.
 
     The leader's own fence is not in it: that guards the batch that carries it. ``note`` goes into
     the log once the order is carried out, with ``job``, the one that it is about.
     """
 
     txn: Txn
-    alert: Alert | None = None
+    alerts: tuple[Alert, ...] = ()
     note: str = ""
     job: str = ""
     move: Move | None = None

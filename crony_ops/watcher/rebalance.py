@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
-from crony_ops.model.cluster import Alert, Rebalance, Severity
+from crony_ops.alerts.phrases import phrased
+from crony_ops.model.alert import Alert, Cause, Severity
 from crony_ops.store import Txn, delete, mod_is, put
 from crony_ops.watcher.eligibility import may_have
 from crony_ops.watcher.order import Order
 
 if TYPE_CHECKING:
+    from crony_ops.model.cluster import Rebalance
     from crony_ops.store.keys import Keys
     from crony_ops.watcher.eligibility import Fleet, Want
     from crony_ops.watcher.placement import Placement, Step
@@ -84,12 +86,15 @@ def ending(keys: Keys, wish: Seen[Rebalance], left: Sequence[Step], now: float) 
     elif now - wish.value.at > LIFE:
         jobs = [step.job_id for step in left]
         more = f" and {len(jobs) - _JOBS_NAMED} more" if len(jobs) > _JOBS_NAMED else ""
-        alert = Alert(
-            id=f"rebalance.{entry.create_revision}",
-            cause="rebalance",
-            severity=Severity.info,
-            title=f"a rebalance is given up with {len(jobs)} jobs left to move",
-            message=f"their runs have not ended: {', '.join(jobs[:_JOBS_NAMED])}{more}",
-            at=now,
+        alert = phrased(
+            Alert(
+                id=f"rebalance.{entry.create_revision}",
+                cause=Cause.rebalance,
+                severity=Severity.info,
+                title="",
+                message="",
+                at=now,
+                facts={"left": len(jobs), "jobs": f"{', '.join(jobs[:_JOBS_NAMED])}{more}"},
+            )
         )
-        yield Order(Txn(when, (gone, put(keys.alert(alert.id), alert.to_json()))), alert)
+        yield Order(Txn(when, (gone, put(keys.alert(alert.id), alert.to_json()))), (alert,))

@@ -43,7 +43,7 @@ FORGET_EVERY = 3600.0
 @dataclass(slots=True)
 class Look:
     """What a look came to: ``refused`` orders ask for another look soon, and so do jobs that
-    are without a node, ``waiting`` until it is time to tell somebody."""
+    are without a node and nodes that are back, ``waiting`` until it is time to tell somebody."""
 
     placement: Placement
     applied: int = 0
@@ -88,13 +88,17 @@ class Reconciler:
         await self._carry_out(
             chain(
                 job_health.digest(view),
+                failover.told_in_time(
+                    view, ttl=self._settings.ttl, remind=self._settings.alerts.remind, now=now
+                ),
                 self._complaints.orders(view, now),
-                retention.trims(view, self._settings),
+                retention.trims(view, self._settings, now),
                 cursors.ended_pauses(view, assigned, now),
                 cursors.of_forgotten_nodes(view, assigned),
             ),
             look,
         )
+        await self._carry_out(job_health.reminders(view, now), look)
         await self._carry_out(await self._removals(), look)
         await self._carry_out(await self._forgotten(), look)
         return look
@@ -116,7 +120,8 @@ class Reconciler:
         else:
             ended = self._rebalance(wish, wants, assigned, fleet, busy, look.placement, now)
         overdue = self._overdue(look.placement)
-        look.waiting = len(overdue) < len(look.placement.unplaced)
+        patient = len(overdue) < len(look.placement.unplaced)
+        look.waiting = patient or failover.waits_to_be_told(view)
         moves = Moves(view, alive, open_runs, self._settings.fence_delay, now)
         return chain(
             moves.orders(look.placement),
@@ -173,9 +178,15 @@ class Reconciler:
             prefix = self._view.keys.failover_jobs(lost.node, lost.incarnation)
             noted = (await self._etcd.range(prefix)).entries
             outcomes = [o for entry in noted if (o := JobOutcome.read(entry.key, entry.value))]
-            closings.append(
-                Order(*failover.close_failover(self._view.keys, seen, outcomes, time.time()))
+            closing = failover.close_failover(
+                self._view.keys,
+                seen,
+                outcomes,
+                self._view.rosters.get(lost.node),
+                remind=self._settings.alerts.remind,
+                now=time.time(),
             )
+            closings.append(Order(*closing))
         return closings
 
     async def _removals(self) -> list[Order]:
@@ -225,6 +236,6 @@ def _tell(order: Order) -> None:
     if order.note:
         with about(job=order.job):
             log.info(order.note)
-    if (alert := order.alert) is not None:
+    for alert in order.alerts:
         with about(job=alert.job):
             log.warning("alert %s: %s: %s", alert.id, alert.title, alert.message)

@@ -8,8 +8,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from crony_ops.alerts.settings import AlertSettings
 from crony_ops.daemon.listen import Listen
-from crony_ops.model.job import Name
+from crony_ops.model.part import Name
 from crony_ops.store.settings import EtcdSettings
 
 
@@ -35,3 +36,4 @@ class WatcherSettings(BaseModel):
     clock_tolerance: Annotated[float, Field(gt=0)] = 2.0
     keep_alerts: Annotated[int, Field(ge=1)] = 1000
     keep_failovers: Annotated[int, Field(ge=1)] = 100
+    alerts: AlertSettings = AlertSettings()

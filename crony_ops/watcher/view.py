@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from crony_ops.model.alert import Alert, Silence
 from crony_ops.model.cluster import Failover, Health, JobOutcome, Rebalance
+from crony_ops.model.job import JOB_ID
 from crony_ops.model.node import Cordon, Node, Pause, Roster
 from crony_ops.model.record import Record
 from crony_ops.model.run import News, OpenRun
@@ -102,6 +104,8 @@ class View:
             return Decoded(mirror, prefix, read, self.unreadable)
 
         def want(job_id: str, entry: Entry) -> Want:
+            if JOB_ID.fullmatch(job_id) is None:
+                raise ValueError("this is no job id")
             spec = Spec.from_json(entry.value)
             movable = spec.job.movable or (cmd_auto_allocation and not spec.job.run_on.bound)
             return Want(
@@ -118,7 +122,9 @@ class View:
         self.rosters = decoded(keys.rosters, lambda _, e: Roster.from_json(e.value))
         self.failovers = decoded(keys.failovers, _failover_or_outcome)
         self.healths = decoded(keys.healths, lambda _, e: Health.from_json(e.value))
-        self.news = decoded(keys.all_news, lambda _, e: News.from_json(e.value))
+        self.news = decoded(keys.all_news, _news)
+        self.alerts = decoded(keys.alerts, _alert)
+        self.silences = decoded(keys.silences, lambda _, e: Silence.from_json(e.value))
         self.rebalances = decoded(keys.rebalance, lambda _, e: Rebalance.from_json(e.value))
 
     @staticmethod
@@ -137,6 +143,7 @@ class View:
             keys.healths,
             keys.all_news,
             keys.alerts,
+            keys.silences,
             keys.rebalance,
             keys.leader,
         )
@@ -234,12 +241,28 @@ def _node(uuid: str, entry: Entry) -> Node:
     return node
 
 
+def _alert(alert_id: str, entry: Entry) -> Alert:
+    """What becomes of an alert is written to the key that its record names: it must be this."""
+    alert = Alert.from_json(entry.value)
+    if alert.id != alert_id:
+        raise ValueError(f"the record is of {alert.id}")
+    return alert
+
+
 def _open_run(tail: str, entry: Entry) -> OpenRun:
     """What is written about a run goes to the keys that its record names: they must be these."""
     run = OpenRun.from_json(entry.value)
     if tail.count("/") != 2 or tail != f"{run.node}/{run.job_id}/{run.run_id}":
         raise ValueError(f"the record is of {run.run_id} of {run.job_id} on {run.node}")
     return run
+
+
+def _news(tail: str, entry: Entry) -> News:
+    """What is told of it names what its record names: that must be what it stands under."""
+    news = News.from_json(entry.value)
+    if tail != f"{news.job_id}/{news.run_id}":
+        raise ValueError(f"the record is of {news.run_id} of {news.job_id}")
+    return news
 
 
 def _failover_or_outcome(tail: str, entry: Entry) -> Failover | JobOutcome:

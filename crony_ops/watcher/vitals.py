@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from crony_ops.alerts.line import waits
 from crony_ops.watcher.failover import is_open
 
 if TYPE_CHECKING:
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 class FleetNumbers:
     """A cordoned node counts as alive or lost, too; a paused or failing job as assigned or not.
 
-    ``news``: ends of runs that are not taken in yet; ``alerts``: those that stand in etcd.
+    ``news``: ends of runs that are not taken in yet; ``alerts``: those that stand in etcd;
+    ``waiting``: those of them that are on their way, by channel.
     """
 
     alive: int
@@ -30,6 +34,7 @@ class FleetNumbers:
     failovers_open: int
     news: int
     alerts: int
+    waiting: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +64,10 @@ def fleet_numbers(view: View) -> FleetNumbers:
         failovers_open=sum(is_open(seen) for _, seen in view.failovers.items()),
         news=len(mirror.prefix(keys.all_news)),
         alerts=len(mirror.prefix(keys.alerts)),
+        waiting=Counter(
+            channel
+            for _, seen in view.alerts.items()
+            for channel in seen.value.deliveries
+            if waits(seen.value, channel)
+        ),
     )

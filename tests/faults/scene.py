@@ -19,7 +19,8 @@ from crony_ops.local.audit import Audit, audit
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.local.evidence import Evidence
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
-from crony_ops.model.cluster import Alert, Failover
+from crony_ops.model.alert import Alert
+from crony_ops.model.cluster import Failover
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -26,7 +26,7 @@ def facts(document: StatusDocument) -> dict[str, object]:
         "failing": [(each.job, each.in_a_row) for each in document.failing],
         "no node": [each.job for each in document.unassigned],
         "failover": document.failovers,
-        "alerts": [alert.id for alert in document.alerts],
+        "alerts": ([alert.id for alert in document.alerts], document.delivery),
         "broken": document.unreadable,
     }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.ahead.upcoming import Firing, upcoming
+from crony_ops.cli.view.alert_delivery import AlertDelivery, alert_delivery
 from crony_ops.cli.view.expected import NOTHING_EXPECTED
 from crony_ops.cli.view.job_standing import Standing, State, standings
 from crony_ops.cli.view.node_parts import (
@@ -17,7 +18,7 @@ from crony_ops.cli.view.node_parts import (
     node_parts,
 )
 from crony_ops.errors import BadSchedule
-from crony_ops.model.cluster import Severity  # noqa: TC001 - read for the schema
+from crony_ops.model.alert import Severity  # noqa: TC001 - read for the schema
 from crony_ops.store.member_status import MemberStatus  # noqa: TC001 - read for the schema
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ class StatusDocument:
     failovers: tuple[FailoverCounts, ...]
     alerts: tuple[AlertPart, ...]
     alerts_last_hour: int
+    delivery: AlertDelivery
     unreadable: tuple[str, ...]
 
 
@@ -152,7 +154,8 @@ def status_document(
     unassigned = tuple(
         JobWithReason(job.job_id, job.reason) for job in _in_state(jobs, State.unassigned)
     )
-    problems = tuple(_problems(view, members, nodes, counts))
+    delivery = alert_delivery(view.alerts, now)
+    problems = tuple(_problems(view, members, nodes, counts, delivery))
     if expected.trouble:
         problems += (expected.trouble,)
     alerts = sorted(view.alerts, key=lambda alert: (-alert.at, alert.id))
@@ -179,6 +182,7 @@ def status_document(
             for a in alerts[:_ALERTS_SHOWN]
         ),
         alerts_last_hour=sum(alert.at > now - _RECENT for alert in alerts),
+        delivery=delivery,
         unreadable=view.unreadable,
     )
 
@@ -261,6 +265,7 @@ def _problems(
     members: Sequence[MemberStatus],
     nodes: Sequence[NodePart],
     counts: JobCounts,
+    delivery: AlertDelivery,
 ) -> list[str]:
     problems = [
         f"etcd member {m.name} is down: {member_trouble(m)}" for m in members if m.error is not None
@@ -288,6 +293,7 @@ def _problems(
         for node in nodes
         if node.clock_offset is not None and node.state not in GONE
     ]
+    problems += delivery.troubles
     problems += [f"{key} can't be read" for key in view.unreadable]
     return problems
 

@@ -205,7 +205,14 @@ def _in_a_row(count: int, since: float | None, now: float) -> str:
 def _alerts(document: StatusDocument) -> Table | Text:
     if not document.alerts:
         return Text("none")
+    way = document.delivery
     head = Text(f"{document.alerts_last_hour:,} in the last hour")
+    head.append(f" · {way.delivered_last_hour:,} delivered · ")
+    head.append(f"{way.waiting:,} waiting", "yellow" if way.waiting else "")
+    if way.given_up:
+        head.append(f" · {way.given_up:,} given up", "bold red")
+    for one in way.failing:
+        head.append(f" · {one.channel} fails", "red")
     rows: list[Sequence[Any]] = [
         (f"{span(document.at - a.at)} ago", Text(a.title, _SEVERITIES.get(a.severity, "")))
         for a in document.alerts

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from crony_ops.errors import first_cause
+from crony_ops.model.alert import Alert
 from crony_ops.model.cluster import (
-    Alert,
     Failover,
     Health,
     JobOutcome,

@@ -16,12 +16,12 @@ from crony_ops.model.job import Concurrency
 from crony_ops.model.run import Attempt, RunState, run_stamp
 from crony_ops.node.execution import http_attempt, shell_attempt
 from crony_ops.node.execution.process import boot_id
-from crony_ops.node.execution.redaction import Redaction
 from crony_ops.node.execution.retrying import is_tried_again, retry_delay
 from crony_ops.node.execution.run_folder import Ended, RunMeta, read_journal, record_end
-from crony_ops.node.execution.secrets import NoSecret, Secrets
 from crony_ops.node.execution.shell import CannotStart
 from crony_ops.node.execution.stop_order import StopOrder
+from crony_ops.secrets.lookup import NoSecret, Secrets
+from crony_ops.secrets.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from crony_ops.model.job import HttpAction
-    from crony_ops.node.execution.secrets import Secrets
+    from crony_ops.secrets.lookup import Secrets
 
 MAX_BODY = 64 * 1024
 _GZIP_OR_DEFLATE = 47

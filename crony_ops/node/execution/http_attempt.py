@@ -11,7 +11,6 @@ from crony_ops.model.run import Attempt, RunState
 from crony_ops.node.execution import http
 from crony_ops.node.execution.no_answer import NoAnswer
 from crony_ops.node.execution.pattern import NotSearched
-from crony_ops.node.execution.redaction import Redaction
 from crony_ops.node.execution.run_folder import (
     Ended,
     Started,
@@ -21,8 +20,9 @@ from crony_ops.node.execution.run_folder import (
     record_start,
     text_tail,
 )
-from crony_ops.node.execution.secrets import NoSecret, Secrets
 from crony_ops.node.execution.tls import NoTls
+from crony_ops.secrets.lookup import NoSecret, Secrets
+from crony_ops.secrets.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable

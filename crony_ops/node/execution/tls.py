@@ -7,7 +7,7 @@ import os
 import ssl
 from typing import TYPE_CHECKING
 
-from crony_ops.node.probe import ask_apart
+from crony_ops.probe import ask_apart
 
 if TYPE_CHECKING:
     from crony_ops.model.job import HttpAction

@@ -29,10 +29,17 @@ class RunEnds:
         self._succeeded_last: set[str] = set()
 
     async def report(
-        self, run: OpenRun, outcome: Outcome, *, offline: bool, late: tuple[float, str] = (0.0, "")
+        self,
+        run: OpenRun,
+        outcome: Outcome,
+        *,
+        offline: bool,
+        late: tuple[float, str] = (0.0, ""),
+        timed: bool = False,
     ) -> None:
         """Returns when the end is safe: with etcd, or on this disk. ``offline``: etcd does not
-        know of the run. ``late``: by how many seconds it started late, and why."""
+        know of the run. ``late``: by how many seconds it started late, and why. ``timed``:
+        somebody wants to hear of it when it is slow, so that each success is news."""
         record = RunRecord.of_run(
             run,
             outcome.state,
@@ -48,7 +55,12 @@ class RunEnds:
         if outcome.state in (RunState.fenced, RunState.lost):
             rerun = rerun_of(run, self._node_name, f"was {outcome.state}", outcome.ended_at)
         await self._reports.send(
-            Report(record=record, news=self._is_news(record), rerun=rerun, offline=offline)
+            Report(
+                record=record,
+                news=self._is_news(record) or (timed and record.succeeded),
+                rerun=rerun,
+                offline=offline,
+            )
         )
 
     def forget(self, job_id: str) -> None:

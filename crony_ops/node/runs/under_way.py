@@ -254,7 +254,13 @@ class Runs:
         if outcome.overran or replaced:
             reasons = (outcome.reason or run.reason, outcome.overran, replaced)
             outcome = replace(outcome, reason="; ".join(filter(None, reasons)))
-        await self._ends.report(run, outcome, offline=active.offline, late=active.late)
+        await self._ends.report(
+            run,
+            outcome,
+            offline=active.offline,
+            late=active.late,
+            timed=active.job.notify.slow is not None,
+        )
         try:
             self._folder.forget(run.job_id, run.run_id)
             self._folder.trim(run.job_id)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crony_ops.model.alert import Alert, Severity
 from crony_ops.model.cluster import (
-    Alert,
     Failover,
     Health,
     JobOutcome,
     Leader,
     Meta,
     Outcome,
-    Severity,
     SyncRecord,
     Watcher,
 )

@@ -61,6 +61,8 @@ CASES = [
     ("explain.Explanation", "explain etl-nightly --at 2h", 0),
     ("drain.DrainDocument", "drain web-1", 0),
     ("rebalance.RebalanceDocument", "rebalance --dry-run", 0),
+    ("alerts.AlertList", "alerts", 0),
+    ("silence.SilenceList", "silence list", 0),
     ("doctor.DoctorDocument", "doctor", 1),
     ("view.validate_document.ValidateDocument", "validate", 0),
     ("view.validate_document.ValidateDocument", "validate invalid", 2),

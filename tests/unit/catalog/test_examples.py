@@ -11,7 +11,8 @@ from crony_ops.catalog import load_catalog
 from crony_ops.catalog.job_file import read_job_file
 from crony_ops.catalog.timing import Intervals
 from crony_ops.catalog.yaml_tree import read_tree
-from crony_ops.model.job import HttpAction, Job, Misfire, Notify, Retries, RunOn, Success
+from crony_ops.model.job import HttpAction, Job, Misfire, Retries, RunOn, Success
+from crony_ops.model.notify import Notify
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -9,7 +9,8 @@ import pytest
 
 from crony_ops.catalog.job_file import JobFile, read_job_file
 from crony_ops.catalog.timing import Intervals
-from crony_ops.model.job import Backoff, Job, MisfirePolicy, Occasion, RunOn
+from crony_ops.model.job import Backoff, Job, MisfirePolicy, RunOn
+from crony_ops.model.notify import Occasion
 
 if TYPE_CHECKING:
     from crony_ops.catalog.problem import Problem

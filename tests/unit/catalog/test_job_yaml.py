@@ -45,7 +45,16 @@ COMMON = {
     "concurrency": st.sampled_from(["forbid", "allow", "replace"]),
     "misfire": some(policy=st.sampled_from(["skip", "all"]), grace=SECONDS),
     "splay": SECONDS,
-    "notify": some(to=st.lists(TEXT, max_size=2), on=st.just(["missed"]), remind=SECONDS),
+    "notify": some(
+        to=st.lists(TEXT, max_size=2),
+        on=st.just(["missed"]),
+        remind=SECONDS,
+        slow=st.one_of(st.just("auto"), st.integers(1, 86_400)),
+    ),
+    "maintenance": st.lists(
+        st.fixed_dictionaries({"schedule": st.just("@daily"), "duration": st.integers(1, 9999)}),
+        max_size=2,
+    ),
 }
 SHELL = {
     "shell": TEXT.filter(bool),

@@ -190,6 +190,22 @@ def test_a_herd_is_told_once_with_how_to_spread_it(tmp_path: Path) -> None:
     assert monthly.jobs == {"c0", "c1", "c2", "c3"}
 
 
+@pytest.mark.parametrize(
+    ("schedule", "duration", "endless"),
+    [
+        ("0 2 * * *", "23h", False),
+        ("0 2 * * *", "24h", True),
+        ("*/10 * * * *", "10m", True),
+        ("0 2 * * 0", "2d", False),
+    ],
+)
+def test_windows_of_maintenance_that_never_end(schedule: str, duration: str, endless: bool) -> None:
+    window = f"maintenance: [{{schedule: '{schedule}', duration: {duration}}}]"
+    found = warned(window)
+    assert ("maintenance[0].duration" in found) is endless
+    assert not endless or "nobody is told" in found["maintenance[0].duration"]
+
+
 def test_a_warning_that_comes_from_the_defaults_concerns_all_jobs() -> None:
     text = "defaults: {user: root}\njobs:\n  a: {schedule: '@daily', shell: x}\n"
     text += "  b.c: {schedule: '@daily', shell: x}\n"

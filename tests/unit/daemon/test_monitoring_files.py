@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from crony_ops.daemon.contact import Contact
+from crony_ops.model.alert import DeliveryState
 from crony_ops.node import vitals as node_vitals
 from crony_ops.node.metrics import NodeMetrics
 from crony_ops.watcher import vitals as watcher_vitals
@@ -28,7 +29,8 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), 
 def families() -> Iterator[Metric]:
     node, watcher = NodeMetrics(), WatcherMetrics()
     node.show(lambda: node_vitals.Vitals(WELL, True, 0.0, 0, 0, 0, 0, 0))
-    fleet = watcher_vitals.FleetNumbers(*[0] * 11)
+    fleet = watcher_vitals.FleetNumbers(*[0] * 11, waiting={"mail": 0})
+    watcher.attempted("mail", DeliveryState.delivered)
     watcher.show(lambda: watcher_vitals.Vitals(WELL, fleet))
     for registry in (node.registry, watcher.registry):
         yield from registry.collect()
@@ -65,14 +67,14 @@ def test_an_expression_asks_for_what_is_exported(expression: str) -> None:
 
 def test_the_table_names_every_metric_and_no_other() -> None:
     text = (DOCS / "monitoring" / "README.md").read_text()
-    rows = re.findall(r"^\| `(\w+)(?:\{(\w+)\})?` \| (\w+) \|", text, re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)(?:\{([\w,]+)\})?` \| (\w+) \|", text, re.MULTILINE)
     told = {name: (label, kind) for name, label, kind in rows}
     exported: dict[str, tuple[str, str]] = {}
     for name, family in EXPORTED.items():
         if name.startswith("crony_"):
             labels = {label for sample in family.samples for label in sample.labels} - {"le"}
             base = family.name if family.type == "histogram" else name
-            exported[base] = (next(iter(labels), ""), family.type)
+            exported[base] = (",".join(sorted(labels)), family.type)
     assert exported.pop("crony_watcher_alerts_total") == ("", "counter")  # no alert, no cause yet
     assert told.pop("crony_watcher_alerts_total") == ("cause", "counter")
     assert told == exported

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from crony_ops import __version__
+from crony_ops.model.alert import Alert
 from crony_ops.model.cluster import (
-    Alert,
     Failover,
     Health,
     JobOutcome,
@@ -114,6 +114,7 @@ def _add_a_field(part: dict[str, Any]) -> dict[str, Any]:
 _MAPPINGS = {
     *("presets", "preset_failures", "preset_sums"),
     *("env", "labels", "query", "headers"),
+    *("facts", "deliveries"),
 }
 
 

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from crony_ops.node.machine import Kin, trees
-from crony_ops.node.probe import Probe, ask_apart
+from crony_ops.probe import Probe, ask_apart
 
 INIT, RUN = 1, 10
 

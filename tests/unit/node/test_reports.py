@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from crony_ops.model.run import News, OpenRun, QueuedRun, RunRecord, RunState, read_run
+from crony_ops.model.alert import MAX_OUTPUT
+from crony_ops.model.run import Attempt, News, OpenRun, QueuedRun, RunRecord, RunState, read_run
 from crony_ops.node.reports import Report, end_once
-from crony_ops.store.endings import end_run
+from crony_ops.store.endings import end_run, news_of
 from crony_ops.store.keys import Keys
 from tests.unit.etcd_model import EtcdModel
 
@@ -148,3 +149,20 @@ def test_a_fenced_run_that_was_called_lost_queues_nothing_more(etcd: EtcdModel) 
 def test_a_report_comes_out_of_the_spool_as_it_went_in(told: RunRecord) -> None:
     report = Report(record=told, offline=True)
     assert Report.from_json(report.to_json()) == report
+
+
+@pytest.mark.parametrize(
+    ("ended", "output"),
+    [(RunState.failed, "x" * MAX_OUTPUT), (RunState.timed_out, "x" * MAX_OUTPUT), (LOST.state, "")],
+)
+def test_news_of_a_failure_have_the_tail_of_its_last_attempt(ended: RunState, output: str) -> None:
+    attempts = tuple(
+        Attempt(number=number, started_at=0.0, ended_at=1.0, output=said + "x" * MAX_OUTPUT)
+        for number, said in enumerate(("first", "last"), start=1)
+    )
+    told = news_of(record(ended).model_copy(update={"attempts": attempts, "started_at": 2.0}))
+    assert (told.output, told.took) == (output, 3.0)
+
+
+def test_news_of_a_run_that_never_started_do_not_say_how_long_it_took() -> None:
+    assert news_of(LOST, with_node=True).took is None

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
-from crony_ops.model.run import Attempt
-from crony_ops.node.runs.run_ends import MOST_OF_ATTEMPTS, in_measure
+from crony_ops.model.run import Attempt, OpenRun, RunState, tick_run_id
+from crony_ops.node.execution.attempts import Outcome
+from crony_ops.node.metrics import NodeMetrics
+from crony_ops.node.runs.run_ends import MOST_OF_ATTEMPTS, RunEnds, in_measure
+
+if TYPE_CHECKING:
+    from crony_ops.node.reports import Report, Reports
 
 
 def tried(times: int, output: str) -> list[Attempt]:
@@ -30,3 +37,33 @@ def test_of_many_attempts_the_newest_keep_their_output(character: str) -> None:
     assert with_output == list(range(102 - len(with_output), 102))
     assert with_output
     assert sum(len(attempt.to_json()) for attempt in kept) < 2 * MOST_OF_ATTEMPTS
+
+
+class Told:
+    """What would go to etcd."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+
+    async def send(self, report: Report) -> None:
+        self.reports.append(report)
+
+
+@pytest.mark.parametrize(
+    ("timed", "states", "news"),
+    [
+        (False, "ssfss", [True, False, True, True, False]),
+        (True, "ssfss", [True] * 5),
+        (True, "k-", [True, False]),
+    ],
+)
+async def test_a_success_after_a_success_is_news_to_whom_wants_to_hear_of_slow_ones(
+    timed: bool, states: str, news: list[bool]
+) -> None:
+    told, known = Told(), {"s": "succeeded", "f": "failed", "k": "killed", "-": "skipped"}
+    ends = RunEnds(cast("Reports", told), NodeMetrics(), "n")
+    for tick, state in enumerate(states):
+        run = OpenRun(run_id=tick_run_id(tick), job_id="j", tick=tick, node="u", incarnation=1)
+        outcome = Outcome(RunState(known[state]), "", (), None, float(tick))
+        await ends.report(run, outcome, offline=False, timed=timed)
+    assert [report.news for report in told.reports] == news

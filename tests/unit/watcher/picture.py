@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from crony_ops.store import Mirror, TxnResult
 
 FENCE_DELAY = 5.0
+REMIND = 14_400
+TTL = 10.0
 NOON = 1_800_000_000
 REMOVAL_LEASE = 99
 
@@ -138,9 +140,18 @@ class Picture:
                 for tail, outcome in view.failovers.items()
                 if tail.startswith(f"{seen.value.node}/{seen.value.incarnation:x}/")
             ]
-            closing = failover.close_failover(self.keys, seen, outcomes, now)  # type: ignore[arg-type]
+            closing = failover.close_failover(
+                self.keys,
+                seen,
+                outcomes,  # type: ignore[arg-type]
+                view.rosters.get(seen.value.node),
+                remind=REMIND,
+                now=now,
+            )
             done += self.carry_out([Order(*closing)])
         done += self.carry_out(job_health.digest(view))
+        done += self.carry_out(failover.told_in_time(view, ttl=TTL, remind=REMIND, now=now))
+        done += self.carry_out(job_health.reminders(view, now))
         done += self.carry_out(cursors.ended_pauses(view, view.assigned(), now))
         done += self.carry_out(cursors.of_forgotten_nodes(view, view.assigned()))
         removals = Removals(view)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crony_ops.model.cluster import Alert, Failover, Severity
+from crony_ops.model.alert import Alert, Severity
+from crony_ops.model.cluster import Failover
 from crony_ops.model.job import Job, RunOn
 from crony_ops.model.node import Roster
 from crony_ops.watcher import failover as rooms
@@ -55,7 +56,7 @@ def test_the_alert_of_a_lost_node_tells_what_became_of_its_jobs(picture: Picture
     assert alert.id == "node-lost.a.a"
     assert alert.severity is Severity.critical
     assert alert.message == (
-        "1 job moved (moves); 1 failed (strands); 1 bound to the node; 1 run lost"
+        "1 job moved (moves); 1 failed (strands); 1 bound to the node; 1 run lost (moves)"
     )
     closed = failover(picture)
     assert (closed.closed_at, closed.moved, closed.failed, closed.bound) == (NOON + 61, 1, 1, 1)

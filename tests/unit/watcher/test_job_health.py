@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from crony_ops.model.cluster import Alert, Health
+from crony_ops.alerts.health import health_after
+from crony_ops.model.alert import Alert
+from crony_ops.model.cluster import Health, Told
+from crony_ops.model.node import Pause
 from crony_ops.model.run import News, RunState, tick_run_id
-from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, health_after, placed_or_not
+from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, placed_or_not, reminders
 from tests.unit.watcher.picture import NOON, Picture
 
 
@@ -105,3 +110,47 @@ def test_a_job_without_a_node_is_alerted_once_and_noted_until_it_has_one(picture
     assert health(picture).unplaced_since == NOON
     picture.carry_out(placed_or_not(picture.view, {}, {}, NOON + 2))
     assert health(picture).unplaced_since is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("/crony/news/k/20270115T080000Z-s", {}),
+        ("/crony/news/j\udcff/20270115T080000Z-s", {}),
+        ("/crony/news/j/20270115T080000Z-s", {"at": float("nan")}),
+        ("/crony/news/j/20270115T080000Z-s", {"took": float("inf")}),
+    ],
+)
+def test_news_that_make_no_sense_are_passed_over_and_named(
+    picture: Picture, key: str, value: dict[str, float]
+) -> None:
+    written = {**json.loads(news(RunState.failed).to_json()), **value}
+    picture.etcd.put(key, json.dumps(written).encode())
+    assert picture.carry_out(digest(picture.view)) == []
+    assert key in picture.view.unreadable
+
+
+def test_what_a_newer_leader_told_is_left_alone(picture: Picture) -> None:
+    told = Health(told={"of tomorrow": Told(since=NOON, at=NOON, remind_at=NOON + 1)})
+    picture.etcd.put(picture.keys.health("j"), told.to_json())
+    assert list(reminders(picture.view, NOON + 9)) == []
+
+
+def test_nobody_is_reminded_of_a_paused_job(picture: Picture) -> None:
+    tell(picture, news(RunState.failed))
+    picture.carry_out(digest(picture.view))
+    pause = Pause(who="ada", at=NOON).to_json()
+    picture.etcd.put(picture.keys.pause("j"), pause)
+    assert list(reminders(picture.view, NOON + 14_400)) == []
+    picture.etcd.delete(picture.keys.pause("j"))
+    (order,) = reminders(picture.view, NOON + 14_400)
+    assert [alert.title for alert in order.alerts] == ["job j still fails"]
+
+
+def test_news_and_what_is_told_of_them_are_one_transaction(picture: Picture) -> None:
+    tell(picture, news(RunState.failed))
+    (order,) = digest(picture.view)
+    (late,) = digest(picture.fresh_view())
+    assert [r.succeeded for r in picture.carry_out([order, late])] == [True, False]
+    (key,) = picture.etcd.prefix(picture.keys.alerts)
+    assert key == "/crony/alert/failure.j.20270115T080000Z-s"

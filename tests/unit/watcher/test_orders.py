@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crony_ops.model.cluster import Alert, Rebalance
+from crony_ops.model.alert import Alert
+from crony_ops.model.cluster import Rebalance
 from crony_ops.model.node import Cordon, Pause
 from crony_ops.model.run import RunState
 from crony_ops.watcher.rebalance import LIFE

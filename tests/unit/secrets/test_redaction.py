@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from crony_ops.node.execution.redaction import MASK, SHORTEST, Redaction
+from crony_ops.secrets.redaction import MASK, SHORTEST, Redaction
 
 SECRETS = st.lists(
     st.text(st.characters(codec="utf-8"), min_size=SHORTEST, max_size=40), min_size=1, max_size=3

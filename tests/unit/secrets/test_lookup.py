@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from crony_ops.node.execution.secrets import MAX_SECRET, NoSecret, Secrets
+from crony_ops.secrets.lookup import MAX_SECRET, NoSecret, Secrets
 
 
 async def put_in(text: str) -> str:
@@ -70,7 +70,7 @@ async def test_a_pipe_that_nobody_writes_to_holds_nobody_up(tmp_path: Path) -> N
 
 async def test_a_variable_that_is_missing_or_empty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CRONY_TEST_TOKEN", raising=False)
-    with pytest.raises(NoSecret, match="the agent has no such variable"):
+    with pytest.raises(NoSecret, match="there is no such variable"):
         await put_in("${env:CRONY_TEST_TOKEN}")
     monkeypatch.setenv("CRONY_TEST_TOKEN", "")
     with pytest.raises(NoSecret, match="is empty"):
@@ -94,7 +94,7 @@ async def test_a_disk_that_does_not_answer_holds_up_nobody_else(
 
     (tmp_path / "token").write_text("hunter2")
     monkeypatch.setattr(os, "open", hang)
-    monkeypatch.setattr("crony_ops.node.execution.secrets.PATIENCE", 0.05)
+    monkeypatch.setattr("crony_ops.secrets.lookup.PATIENCE", 0.05)
     before = threading.active_count()
     try:
         await asyncio.gather(*(fail() for _ in range(50)))

@@ -1,4 +1,4 @@
-"""The secrets that a job refers to: looked up on this node, right before they are used."""
+"""The secrets that a text refers to: looked up on this machine, right before they are used."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from crony_ops.model.reference import Reference, parse_references
-from crony_ops.node.execution.redaction import Redaction
-from crony_ops.node.probe import ask_apart
+from crony_ops.probe import ask_apart
+from crony_ops.secrets.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_SECRET = 16 * 1024
 """Bytes: a token, a password or a key. What is larger is a mistake, /dev/zero at worst."""
 PATIENCE = 10.0
-"""Seconds for all of a job's: a file may stand on a disk that does not answer."""
+"""Seconds for all that are asked for together: a file may stand on a disk that does not answer."""
 
 
 class NoSecret(Exception):
@@ -70,7 +70,7 @@ async def _look_up(reference: Reference) -> str:
 def _variable(reference: Reference) -> str:
     value = os.environ.get(reference.name)
     if value is None:
-        raise NoSecret(f"{reference}: the agent has no such variable")
+        raise NoSecret(f"{reference}: there is no such variable")
     return _sound(reference, value)
 
 

@@ -1,0 +1,135 @@
+"""Of what a job's runs and its placement come to, what people are told, and when. Pure.
+
+Level-triggered: what was told stands in the job's health, beside what it was told of. A state is
+told when it begins, again every ``remind``, and once when it is over. Events that go on (missed
+ticks, lost and slow runs) are told at the first, and then counted until ``remind`` has passed. A
+job that begins to fail for the third time within an hour is told of as flapping, and then not until
+it has kept to one state for an hour. What happens in a window of maintenance is told at its end, if
+it still is so; events in it are only counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crony_ops.alerts.health import health_after, slow_limit, with_duration
+from crony_ops.alerts.watched import (
+    EVENTS,
+    FLAP_WINDOW,
+    MOST_OF_A_REASON,
+    ONSETS_OF_A_FLAP,
+    told_of_event,
+)
+from crony_ops.model.alert import MAX_OUTPUT, Cause
+from crony_ops.model.cluster import Told
+from crony_ops.model.notify import Occasion
+from crony_ops.model.run import RunState
+
+if TYPE_CHECKING:
+    from crony_ops.alerts.watched import Ruled, Watched
+    from crony_ops.model.cluster import Health
+    from crony_ops.model.run import News
+
+
+def hear(health: Health, news: News, watched: Watched) -> Ruled:
+    """What one end of a run comes to."""
+    after = health_after(health, news)
+    if news.state == "missed":
+        return _event(after, news, watched, Cause.missed, news.count)
+    match news.state:
+        case RunState.lost if not news.with_node:
+            return _event(after, news, watched, Cause.lost, 1)
+        case RunState.failed | RunState.timed_out:
+            return _fails(after, news, watched)
+        case RunState.succeeded:
+            recovered, told = _succeeds(health, after, news, watched)
+            slow, also = _slow(recovered, news, watched)
+            return slow, (*told, *also)
+        case _:
+            return after, ()
+
+
+def _fails(health: Health, news: News, watched: Watched) -> Ruled:
+    after = watched.job.notify.after
+    if health.consecutive_failures == after:
+        onsets = (*health.onsets, news.at)[-ONSETS_OF_A_FLAP:]
+        health = health.model_copy(update={"onsets": onsets})
+    known = Cause.failure in health.told or Cause.flapping in health.told
+    if health.consecutive_failures < after or known:
+        return health, ()
+    since = health.failing_since or news.at
+    if (until := watched.rests(news.at)) is not None:
+        return health.telling(Cause.failure, Told(since=since, remind_at=until)), ()
+    cause, fields = Cause.failure, {}
+    if len(health.onsets) == ONSETS_OF_A_FLAP and news.at - health.onsets[0] < FLAP_WINDOW:
+        cause, fields = Cause.flapping, {"times": ONSETS_OF_A_FLAP}
+        since = health.onsets[0]
+    told = Told(since=since, at=news.at, remind_at=watched.remind_after(news.at))
+    health = health.telling(cause, told)
+    if not watched.wants(Occasion.failure):
+        return health, ()
+    alert = watched.alert(
+        cause,
+        news.run_id,
+        news.at,
+        **_of_run(news),
+        output=news.output[-MAX_OUTPUT:],
+        since=since,
+        facts={"failures": health.consecutive_failures, **fields},
+    )
+    return health, (alert,)
+
+
+def _succeeds(before: Health, after: Health, news: News, watched: Watched) -> Ruled:
+    told = after.told.get(Cause.failure)
+    if told is None:
+        return after, ()
+    after = after.telling(Cause.failure, None)
+    if not told.at or not watched.wants(Occasion.recovery):
+        return after, ()
+    alert = watched.alert(
+        Cause.recovery,
+        news.run_id,
+        news.at,
+        **_of_run(news),
+        ended=True,
+        since=told.since,
+        facts={"failures": before.consecutive_failures, "lasted": news.at - told.since},
+    )
+    return after, (alert,)
+
+
+def _slow(health: Health, news: News, watched: Watched) -> Ruled:
+    if news.took is None or watched.job.notify.slow is None:
+        return health, ()
+    limit = slow_limit(health, watched.job)
+    health = with_duration(health, watched.job, news.took)
+    if limit is None or news.took <= limit:
+        return health, ()
+    return _event(health, news, watched, Cause.slow, 1, took=news.took, limit=limit)
+
+
+def _event(
+    health: Health, news: News, watched: Watched, cause: Cause, count: int, **facts: float
+) -> Ruled:
+    told = health.told.get(cause)
+    if not watched.wants(EVENTS[cause]) or watched.rests(news.at) is not None:
+        return health, ()
+    if told is not None:
+        reason = news.reason[:MOST_OF_A_REASON]
+        more = told.model_copy(update={"untold": told.untold + count, "reason": reason})
+        return health.telling(cause, more), ()
+    health = health.telling(cause, told_of_event(watched, news.at, news.at))
+    alert = watched.alert(
+        cause, news.run_id, news.at, **_of_run(news), facts={"events": count, **facts}
+    )
+    return health, (alert,)
+
+
+def _of_run(news: News) -> dict[str, str]:
+    return {
+        "run_id": news.run_id,
+        "node": news.node,
+        "node_name": news.node_name,
+        "reason": news.reason[:MOST_OF_A_REASON],
+    }

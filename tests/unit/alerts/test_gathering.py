@@ -1,0 +1,237 @@
+"""What becomes a message of its own, what a digest tells of, and what is not sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crony_ops.alerts.gathering import MESSAGES_A_MINUTE, NOWHERE, Plan, plan
+from crony_ops.alerts.settings import Route
+from crony_ops.alerts.silences import fits
+from crony_ops.model.alert import Alert, Cause, DeliveryState, Severity, Silence
+
+NOON = 1_800_000_000.0
+CHANNELS = ("mail", "feishu")
+
+
+def alert(job: str = "j", at: float = NOON, **fields: Any) -> Alert:
+    return Alert.model_validate(
+        {
+            "id": f"failure.{job}.{at:.0f}",
+            "cause": "failure",
+            "severity": "critical",
+            "title": f"job {job} failed",
+            "message": "exit 1",
+            "at": at,
+            "job": job,
+            **fields,
+        }
+    )
+
+
+def planned(
+    alerts: list[Alert], now: float = NOON, routes: tuple[Route, ...] = (), **more: Any
+) -> Plan:
+    return plan(alerts, routes, more.get("channels", CHANNELS), more.get("silences", ()), now)
+
+
+class Etcd:
+    """The alerts that stand, and what the leader makes of them."""
+
+    def __init__(self) -> None:
+        self.alerts: dict[str, Alert] = {}
+        self.sent: list[Alert] = []
+
+    def add(self, *alerts: Alert) -> None:
+        for alert in alerts:
+            self.alerts.setdefault(alert.id, alert)
+
+    def look(self, now: float, *, dies_after: int = 10**9) -> float | None:
+        """``dies_after``: so many writes; the next look is another leader's."""
+        made = plan(list(self.alerts.values()), (), CHANNELS, (), now)
+        writes: list[Alert] = [
+            self.alerts[id_].model_copy(update={"deliveries": over})
+            for id_, over in made.deliveries.items()
+        ]
+        writes += [digest.alert for digest in made.digests]
+        writes += [
+            self.alerts[id_].model_copy(update={"deliveries": over})
+            for id_, over in made.gathered.items()
+        ]
+        for written in writes[:dies_after]:
+            self.alerts[written.id] = written
+            if any(way.state is DeliveryState.waiting for way in written.deliveries.values()):
+                self.sent.append(written)
+        return made.look_at
+
+    def told(self) -> list[str]:
+        return [name for sent in self.sent for name in (sent.names or (sent.job,))]
+
+
+class TestRouting:
+    def test_without_routes_every_channel_gets_everything(self) -> None:
+        made = planned([alert()])
+        assert set(made.deliveries["failure.j.1800000000"]) == {"mail", "feishu"}
+
+    @pytest.mark.parametrize(
+        ("route", "fits"),
+        [
+            ({}, True),
+            ({"cause": ["failure"]}, True),
+            ({"cause": ["recovery", "missed"]}, False),
+            ({"severity": "warning"}, True),
+            ({"severity": "critical"}, False),
+            ({"group": "db"}, True),
+            ({"group": "web"}, False),
+            ({"label": "team=db"}, True),
+            ({"label": "team"}, True),
+            ({"label": "team=web"}, False),
+            ({"label": "tea"}, False),
+            ({"job": "j"}, True),
+            ({"job": "k"}, False),
+            ({"job": "j", "group": "web"}, False),
+        ],
+    )
+    def test_a_route_leads_where_all_fits(self, route: dict[str, Any], fits: bool) -> None:
+        told = alert(severity="warning", groups=("db",), labels={"team": "db"})
+        made = planned([told], routes=(Route.model_validate({**route, "channels": ["mail"]}),))
+        assert set(made.deliveries[told.id]) == ({"mail"} if fits else {NOWHERE})
+
+    def test_routes_add_up_and_a_job_adds_its_own(self) -> None:
+        routes = (
+            Route(channels=("mail",), to=("a@x.org",), mention=("ou_1",)),
+            Route(job="j", channels=("mail",), to=("b@x.org", "a@x.org")),
+            Route(job="k"),
+        )
+        told = alert(channels=("feishu", "gone"), to=("c@x.org",))
+        ways = planned([told], routes=routes).deliveries[told.id]
+        assert set(ways) == {"mail", "feishu"}
+        assert ways["mail"].to == ("a@x.org", "b@x.org", "c@x.org")
+        assert ways["mail"].on_duty == ("ou_1",)
+        assert ways["feishu"].to == ("c@x.org",)
+
+    def test_what_leads_nowhere_is_said_so(self) -> None:
+        made = planned([alert()], channels=())
+        assert made.deliveries[alert().id][NOWHERE].state is DeliveryState.silenced
+
+
+class TestASilence:
+    @pytest.mark.parametrize(
+        ("named", "holds"),
+        [
+            ({}, True),
+            ({"job": "j"}, True),
+            ({"job": "j2"}, False),
+            ({"node": "web-1"}, True),
+            ({"node": "u-1"}, True),
+            ({"node": "web-2"}, False),
+            ({"group": "web"}, True),
+            ({"group": "db"}, False),
+            ({"label": "team=web"}, True),
+            ({"label": "team=db"}, False),
+            ({"job": "j", "label": "team=db"}, False),
+        ],
+    )
+    def test_holds_what_it_names(self, named: dict[str, str], holds: bool) -> None:
+        told = alert(node="u-1", node_name="web-1", groups=("web",), labels={"team": "web"})
+        silence = Silence(id="s", who="ada", at=NOON, until=NOON + 60, **named)
+        assert fits(silence, told) is holds
+
+    def test_holds_until_its_time(self) -> None:
+        silence = Silence(id="s1", who="ada", at=NOON, until=NOON + 60, job="j")
+        for now, state in ((59, DeliveryState.silenced), (60, DeliveryState.waiting)):
+            made = planned([alert()], NOON + now, silences=(silence,))
+            assert {way.state for way in made.deliveries[alert().id].values()} == {state}
+
+    def test_keeps_its_alerts_out_of_a_digest(self) -> None:
+        alerts = [alert(f"j{n}") for n in range(10)]
+        silence = Silence(id="s", who="ada", at=NOON, until=NOON + 999, job="j7")
+        (digest,) = planned(alerts, NOON + 60, silences=(silence,)).digests
+        assert "j7" not in digest.alert.names
+
+
+class TestAStorm:
+    def test_few_are_told_each_on_its_own(self) -> None:
+        etcd = Etcd()
+        etcd.add(*(alert(f"j{n}") for n in range(MESSAGES_A_MINUTE)))
+        assert etcd.look(NOON) is None
+        assert etcd.told() == ["j0", "j1", "j2"]
+
+    @pytest.mark.parametrize("spread", [0.0, 20.0, 59.9])
+    def test_of_a_thousand_jobs_is_five_messages_at_most_that_name_all(self, spread: float) -> None:
+        etcd = Etcd()
+        jobs = [f"nightly-report-{n}" for n in range(1000)]
+        for number, job in enumerate(jobs):
+            at = NOON + spread * number / 1000
+            etcd.add(alert(job, at))
+            if number % 10 == 0:
+                etcd.look(at)
+        for second in range(200):
+            etcd.look(NOON + spread + second)
+        assert len(etcd.sent) <= 5
+        assert sorted(etcd.told()) == sorted(jobs)
+        assert etcd.sent[-1].title.endswith("jobs failed")
+
+    def test_holds_the_rest_until_its_minute_is_over(self) -> None:
+        etcd = Etcd()
+        etcd.add(*(alert(f"j{n}", NOON + n) for n in range(6)))
+        assert etcd.look(NOON + 6) == NOON + 3 + 60
+        etcd.look(NOON + 62)
+        assert len(etcd.sent) == 3
+        etcd.look(NOON + 63)
+        assert etcd.sent[3].names == ("j3", "j4", "j5")
+
+    def test_is_of_one_kind(self) -> None:
+        alerts = [alert(f"j{n}") for n in range(3)]
+        others = [alert(f"k{n}", cause="missed", id=f"m{n}") for n in range(3)]
+        known = [alert(f"l{n}", facts={"again": 1}, id=f"r{n}") for n in range(3)]
+        assert len(planned([*alerts, *others, *known]).deliveries) == 9
+
+    def test_of_nodes_adds_up_what_became_of_their_jobs(self) -> None:
+        lost = [
+            alert(
+                "",
+                cause=Cause.node_lost,
+                id=f"n{n}",
+                node_name=f"web-{n}",
+                severity="critical" if n == 7 else "warning",
+                facts={"moved": 2, "failed": 1, "lost_runs": 0, "moved_jobs": "a, b"},
+            )
+            for n in range(10)
+        ]
+        (digest,) = planned(lost, NOON + 60).digests
+        assert digest.alert.title == "7 nodes are lost"
+        assert digest.alert.message.startswith("14 jobs moved; 7 failed")
+        assert digest.alert.severity is Severity.critical
+
+    def test_of_long_names_is_more_than_one_digest(self) -> None:
+        alerts = [alert(f"{n:04}" + "x" * 59) for n in range(1000)]
+        made = planned(alerts, NOON + 60)
+        assert len(made.digests) == 5
+        assert sum(len(digest.alert.names) for digest in made.digests) == 997
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 30)), max_size=60),
+    st.lists(st.integers(0, 12), max_size=20),
+)
+def test_each_alert_is_told_once_whoever_looks_and_wherever_a_leader_dies(
+    made: list[tuple[int, int]], deaths: list[int]
+) -> None:
+    """``made``: a job, and the seconds since the one before. A leader that dies between a digest
+    and what it gathers leaves the rest to the next, who tells none again."""
+    etcd, at, jobs = Etcd(), NOON, []
+    for number, (job, seconds) in enumerate(made):
+        at += seconds
+        jobs.append(f"j{job}-{number}")
+        etcd.add(alert(jobs[-1], at))
+        etcd.look(at, dies_after=deaths[number] if number < len(deaths) else 10**9)
+    for death in (*deaths, 10**9):
+        at += 61
+        etcd.look(at, dies_after=death)
+    assert all(alert.deliveries for alert in etcd.alerts.values())
+    assert sorted(etcd.told()) == sorted(jobs)
+    assert etcd.look(at + 1) is None

@@ -1,0 +1,63 @@
+"""A job and its news, for tests of what is told of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from crony_ops.alerts.reminders import due, is_due
+from crony_ops.alerts.rules import hear
+from crony_ops.alerts.watched import Watched
+from crony_ops.model.cluster import Health
+from crony_ops.model.job import Job
+from crony_ops.model.run import News, RunState, tick_run_id
+
+if TYPE_CHECKING:
+    from crony_ops.model.alert import Alert
+
+NOON = 1_800_000_000.0
+HOUR = 3600.0
+
+
+def news(state: RunState | str, at: float = NOON, **fields: Any) -> News:
+    return News.model_validate(
+        {
+            "run_id": tick_run_id(int(at)),
+            "job_id": "j",
+            "state": state,
+            "at": at,
+            "tick": int(at),
+            "node_name": "web-1",
+            **fields,
+        }
+    )
+
+
+class Listener:
+    """One job through its time: its health, and all that is told. Without a look of the leader's
+    nothing is told that time alone brings."""
+
+    def __init__(self, notify: dict[str, Any] | None = None, **fields: Any) -> None:
+        job = {"schedule": "* * * * *", "shell": "true", "notify": notify or {}, **fields}
+        self.watched = Watched("j", Job.model_validate(job))
+        self.health = Health()
+        self.told: list[Alert] = []
+
+    def hears(self, state: RunState | str, at: float, **fields: Any) -> list[Alert]:
+        return self._next(hear(self.health, news(state, at, **fields), self.watched))
+
+    def looks(self, at: float) -> list[Alert]:
+        return self._next(due(self.health, self.watched, at)) if is_due(self.health, at) else []
+
+    def causes(self) -> list[str]:
+        return [_cause(alert) for alert in self.told]
+
+    def _next(self, ruled: tuple[Health, tuple[Alert, ...]]) -> list[Alert]:
+        # As it comes back from etcd.
+        self.health = Health.from_json(ruled[0].to_json())
+        self.told += ruled[1]
+        return list(ruled[1])
+
+
+def _cause(alert: Alert) -> str:
+    manner = next((name for name in ("again", "settled") if alert.facts.get(name)), "")
+    return f"{alert.cause} {manner}".strip()
