@@ -39,7 +39,7 @@ def an_alert(n: int) -> Alert:
 async def test_no_alert_is_lost_and_what_comes_twice_has_the_same_key(tmp_path: Path) -> None:
     chance = random.Random(KILLS)
 
-    async def at_its_own_pace(_: web.Request) -> web.StreamResponse:
+    async def at_its_own_pace(_: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(chance.uniform(0, 0.1))
         return web.Response(text="ok")
 

@@ -101,7 +101,7 @@ async def test_a_channel_that_hangs_delays_no_other_and_keeps_the_order_of_each_
 ) -> None:
     release = asyncio.Event()
 
-    async def hanging(_: web.Request) -> web.StreamResponse:
+    async def hanging(_: web.BaseRequest) -> web.StreamResponse:
         await release.wait()
         return web.Response(text="ok")
 
@@ -127,7 +127,7 @@ async def test_a_recovery_does_not_overtake_the_failure_that_is_tried_again(
 ) -> None:
     answers = iter([503, 503, 200, 200])
 
-    async def now_and_then(_: web.Request) -> web.StreamResponse:
+    async def now_and_then(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=next(answers))
 
     async with http_server(now_and_then) as endpoint:
@@ -183,7 +183,7 @@ async def test_a_leader_that_dies_between_sending_and_noting_repeats_that_one_me
 ) -> None:
     arrived, hang = asyncio.Event(), True
 
-    async def taken_without_an_answer(_: web.Request) -> web.StreamResponse:
+    async def taken_without_an_answer(_: web.BaseRequest) -> web.StreamResponse:
         arrived.set()
         if hang:
             await asyncio.sleep(30)
@@ -207,7 +207,7 @@ async def test_a_leader_that_dies_between_sending_and_noting_repeats_that_one_me
 async def test_a_deposed_leader_notes_nothing_and_does_not_repeat_what_it_knows_was_sent(
     etcd: Etcd, keys: Keys
 ) -> None:
-    async def deposing(_: web.Request) -> web.StreamResponse:
+    async def deposing(_: web.BaseRequest) -> web.StreamResponse:
         await etcd.delete(keys.leader)
         return web.Response(text="ok")
 
@@ -245,11 +245,11 @@ async def test_each_kind_of_failure_is_tried_again_or_given_up_as_it_should_be(
 ) -> None:
     authority = trustme.CA()
 
-    async def hanging(_: web.Request) -> web.StreamResponse:
+    async def hanging(_: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(30)
         return web.Response()
 
-    async def in_circles(request: web.Request) -> web.StreamResponse:
+    async def in_circles(request: web.BaseRequest) -> web.StreamResponse:
         raise web.HTTPFound(request.path_qs)
 
     async with (
@@ -352,7 +352,7 @@ async def test_a_dead_mans_switch_hears_of_a_leader_at_work_and_of_no_other(
 ) -> None:
     status = 503
 
-    async def moody(_: web.Request) -> web.StreamResponse:
+    async def moody(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(status=status)
 
     async with http_server(moody) as monitor:

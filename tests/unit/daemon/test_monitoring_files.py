@@ -29,7 +29,7 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), 
 def families() -> Iterator[Metric]:
     node, watcher = NodeMetrics(), WatcherMetrics()
     node.show(lambda: node_vitals.Vitals(WELL, True, 0.0, 0, 0, 0, 0, 0))
-    fleet = watcher_vitals.FleetNumbers(*[0] * 11, waiting={"mail": 0})
+    fleet = watcher_vitals.FleetNumbers(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {"mail": 0})
     watcher.attempted("mail", DeliveryState.delivered)
     watcher.show(lambda: watcher_vitals.Vitals(WELL, fleet))
     for registry in (node.registry, watcher.registry):
