@@ -14,7 +14,6 @@ from crony_ops.model.run import News, RunState, tick_run_id
 from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, placed_or_not, reminders
 from tests.unit.watcher.picture import NOON, Picture, http_job
 
-
 LATER = NOON + 3600
 
 
