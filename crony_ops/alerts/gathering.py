@@ -191,7 +191,7 @@ def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
     each = (alert.names or (subject(alert),) for alert in members)
     names = tuple(dict.fromkeys(chain.from_iterable(each)))
     facts: dict[str, str | int | float] = {
-        name: sum(int(alert.facts.get(name, 0)) for alert in members)
+        name: sum(_number(alert.facts.get(name)) for alert in members)
         for name in _SUMMED
         if any(name in alert.facts for alert in members)
     }
@@ -215,6 +215,10 @@ def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
             deliveries=over,
         )
     )
+
+
+def _number(fact: str | float | None) -> int:
+    return int(fact) if isinstance(fact, int | float) else 0
 
 
 def _all(over: Deliveries, state: DeliveryState, answer: str, now: float) -> Deliveries:

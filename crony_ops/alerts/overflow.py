@@ -22,7 +22,8 @@ MOST_GATHERED = 60
 
 
 class Overflow(NamedTuple):
-    """``deliveries`` of the members by id, to be written together with the digest."""
+    """``deliveries`` of the members by id, over that channel, to be written together with the
+    digest."""
 
     digest: Alert
     deliveries: dict[str, dict[str, Delivery]]
@@ -77,10 +78,7 @@ def _gathered(members: Sequence[Alert], channel: str, now: float) -> Overflow:
     return Overflow(
         digest,
         {
-            alert.id: {
-                **alert.deliveries,
-                channel: alert.deliveries[channel].model_copy(update=told),
-            }
+            alert.id: {channel: alert.deliveries[channel].model_copy(update=told)}
             for alert in members
         },
     )

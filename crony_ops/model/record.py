@@ -16,9 +16,10 @@ class Record(BaseModel):
 
     A field that this version doesn't know is passed over, so that a node one version older goes on
     working beside a newer one. Fields at their default are left out: 100,000 jobs share one etcd.
+    No number is infinite or none: no sum of it could be told, nor written as JSON.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True, allow_inf_nan=False)
 
     def to_json(self) -> bytes:
         return self.model_dump_json(exclude_defaults=True).encode()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import Field, StringConstraints, TypeAdapter
 
 from crony_ops.model.job import JobId
 from crony_ops.model.record import Record
@@ -220,8 +220,6 @@ class News(Record):
     ``took``: seconds from its start to its end. ``output``: the tail of a failure's.
     ``with_node``: it was lost because its node was, and the message of that tells of it.
     """
-
-    model_config = ConfigDict(allow_inf_nan=False)
 
     run_id: str
     job_id: str

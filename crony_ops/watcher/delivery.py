@@ -106,8 +106,7 @@ class Delivery:
             await outbox.replace(wanted.gathered)
             for channel in settings.channels:
                 line = tuple(outbox.alerts())
-                for gathered, members in overflow(line, channel, outbox.in_hand(channel), now):
-                    await outbox.gather(gathered, members)
+                await outbox.gather(overflow(line, channel, outbox.in_hand(channel), now))
         except StoreRefused as refusal:
             log.error("alerts can't be routed: %s", refusal)
         return now + LONGEST_SLEEP if wanted.look_at is None else wanted.look_at

@@ -30,8 +30,9 @@ TOLD_WITH_NODE = 600.0
 """Seconds after a node's loss was told in which its jobs are not told of, each on its own."""
 
 
-def digest(view: View) -> Iterable[Order]:
-    """News go into their job's health, each once: their keys go in the same transaction."""
+def digest(view: View, now: float) -> Iterable[Order]:
+    """News go into their job's health, each once: their keys go in the same transaction. One from
+    a clock that is ahead is of ``now``: what is told of it would else be quiet until then."""
     by_job: dict[str, list[Seen[News]]] = {}
     for tail, seen in view.news.items():
         by_job.setdefault(tail.partition("/")[0], []).append(seen)
@@ -41,7 +42,8 @@ def digest(view: View) -> Iterable[Order]:
         alerts: tuple[Alert, ...] = ()
         for seen in oldest:
             watched = _watched(view, job_id, seen.value.node)
-            health, told = hear(health, seen.value, watched)
+            news_by_now = seen.value.model_copy(update={"at": min(seen.value.at, now)})
+            health, told = hear(health, news_by_now, watched)
             alerts += told
         taken = [mod_is(seen.entry.key, seen.entry.mod_revision) for seen in oldest]
         yield _ruled(

@@ -15,6 +15,7 @@ from crony_ops.model.alert import Alert, Delivery
 from crony_ops.store import Txn, absent, get, mod_is, put
 
 if TYPE_CHECKING:
+    from crony_ops.alerts.overflow import Overflow
     from crony_ops.store import Batcher, Compare, Op
     from crony_ops.watcher.view import View
 
@@ -71,14 +72,14 @@ class Outbox:
         self._unnoted[at] = (before, after)
         seen = self._view.alerts.get(alert_id)
         while seen is not None and seen.value.deliveries.get(channel) == before:
-            if await self.replace({alert_id: {**seen.value.deliveries, channel: after}}):
+            if await self.replace({alert_id: {channel: after}}):
                 break
             seen = self._view.alerts.get(alert_id)
         del self._unnoted[at]
 
     async def replace(self, deliveries: Mapping[str, Mapping[str, Delivery]]) -> bool:
-        """Give each of some alerts (by id) its deliveries, as many at a time as go: False, and the
-        rest undone, if one of them has changed meanwhile. Raises as ``note``."""
+        """Give each of some alerts (by id) these deliveries (by channel), as many at a time as go:
+        False, and the rest undone, if one of them has changed meanwhile. Raises as ``note``."""
         ids = list(deliveries)
         for n in range(0, len(ids), MOST_AT_ONCE):
             if not await self._write({a: deliveries[a] for a in ids[n : n + MOST_AT_ONCE]}):
@@ -89,15 +90,17 @@ class Outbox:
         """False if one of that id stands. Raises as ``note``."""
         return await self._write({}, digest)
 
-    async def gather(self, digest: Alert, members: Mapping[str, Mapping[str, Delivery]]) -> bool:
-        """Make a digest of at most MOST_AT_ONCE alerts, each with its deliveries from now on, all
-        at once; meanwhile none is taken to be sent. False if one has changed. Raises as ``note``.
-        """
-        self._set_aside |= members.keys()
+    async def gather(self, found: Sequence[Overflow]) -> None:
+        """Make digests of at most MOST_AT_ONCE alerts each. Until all are made, none of what they
+        are made of is taken to be sent. Where one of these has changed, its digest is left to the
+        next look. Raises as ``note``."""
+        aside = {alert_id for one in found for alert_id in one.deliveries}
+        self._set_aside |= aside
         try:
-            return await self._write(members, digest)
+            for one in found:
+                await self._write(one.deliveries, one.digest)
         finally:
-            self._set_aside -= members.keys()
+            self._set_aside -= aside
 
     async def _write(
         self, deliveries: Mapping[str, Mapping[str, Delivery]], digest: Alert | None = None
@@ -109,7 +112,9 @@ class Outbox:
             seen = self._view.alerts.get(alert_id)
             if seen is None:
                 return False
-            alert = seen.value.model_copy(update={"deliveries": dict(wanted)})
+            # Over the other channels things went on since it was asked for.
+            ways = {**seen.value.deliveries, **wanted}
+            alert = seen.value.model_copy(update={"deliveries": ways})
             when.append(mod_is(seen.entry.key, seen.entry.mod_revision))
             then.append(put(seen.entry.key, alert.to_json()))
         if digest is not None:

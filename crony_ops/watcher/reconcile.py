@@ -87,7 +87,7 @@ class Reconciler:
         now, assigned = time.time(), view.assigned()
         await self._carry_out(
             chain(
-                job_health.digest(view),
+                job_health.digest(view, now),
                 failover.told_in_time(
                     view, ttl=self._settings.ttl, remind=self._settings.alerts.remind, now=now
                 ),
@@ -105,7 +105,7 @@ class Reconciler:
 
     async def digest(self) -> None:
         """Take in the news, and look at nothing else. Raises as ``look``."""
-        await self._carry_out(job_health.digest(self._view), Look(Placement()))
+        await self._carry_out(job_health.digest(self._view, time.time()), Look(Placement()))
 
     def _place(self, alive: Mapping[str, Node | None], look: Look) -> Iterable[Order]:
         view, now = self._view, time.time()

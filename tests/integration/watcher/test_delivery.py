@@ -27,10 +27,13 @@ from tests.integration.alerts.servers import (
     server_tls,
     smtp_server,
 )
+from tests.integration.cli.conftest import CommandLine
 from tests.integration.watcher.post_office import PostOffice, failed
 
 if TYPE_CHECKING:
-    from crony_ops.store import Etcd
+    from pathlib import Path
+
+    from crony_ops.store import Etcd, EtcdSettings
     from crony_ops.store.keys import Keys
 
 OK = says(200, "ok")
@@ -240,8 +243,8 @@ async def test_a_leader_whose_lease_has_run_out_sends_nothing(etcd: Etcd, keys: 
             )
 
 
-async def test_each_kind_of_failure_is_tried_again_or_given_up_as_it_should_be(
-    etcd: Etcd, keys: Keys
+async def test_each_kind_of_failure_is_tried_again_or_given_up_as_it_should_be_and_is_shown(
+    etcd: Etcd, keys: Keys, store_settings: EtcdSettings, tmp_path: Path
 ) -> None:
     authority = trustme.CA()
 
@@ -260,6 +263,7 @@ async def test_each_kind_of_failure_is_tried_again_or_given_up_as_it_should_be(
         http_server(in_circles) as circular,
         http_server(OK, server_tls(authority, "localhost")) as untrusted,
         http_server(says(200, '{"code":19024,"msg":"Key Words Not Found"}')) as wordy,
+        http_server(says(200, '{"code":11232,"msg":"too many"}')) as crowded,
     ):
         channels = {
             "broken": hook(broken),
@@ -269,6 +273,7 @@ async def test_each_kind_of_failure_is_tried_again_or_given_up_as_it_should_be(
             "circular": hook(circular),
             "untrusted": hook(untrusted),
             "wordy": {**hook(wordy), "type": "feishu"},
+            "crowded": {**hook(crowded), "type": "feishu"},
         }
         post = PostOffice(etcd, keys, {"channels": channels})
         async with post.leading():
@@ -283,24 +288,43 @@ async def test_each_kind_of_failure_is_tried_again_or_given_up_as_it_should_be(
             )
         ways = (await post.alerts())["failure.x.0"].deliveries
         again, given_up = DeliveryState.retrying, DeliveryState.given_up
-        assert {name: way.state for name, way in ways.items()} == {
-            "broken": again,
-            "gone": given_up,
-            "busy": again,
-            "silent": again,
-            "circular": ways["circular"].state,
-            "untrusted": again,
-            "wordy": ways["wordy"].state,
+        assert {name: (way.state, way.attempts) for name, way in ways.items()} == {
+            "broken": (again, 1),
+            "gone": (given_up, 1),
+            "busy": (again, 1),
+            "silent": (again, 1),
+            "circular": (given_up, 1),
+            "untrusted": (again, 1),
+            "wordy": (given_up, 1),
+            "crowded": (again, 1),
         }
-        assert ways["circular"].state in (again, given_up)
-        assert ways["wordy"].state in (again, given_up)
-        assert "500" in ways["broken"].answer
-        assert "certificate" in ways["untrusted"].answer
-        assert "19024" in ways["wordy"].answer
+        assert len(circular.requests) == 1
+        assert untrusted.requests == []
         assert ways["busy"].next_at >= began + 700
         everything = b"".join(e.value for e in (await etcd.range(keys.everything)).entries)
         assert TOKEN.encode() not in everything
         assert post.counted("alert_attempts_total", channel="gone", result="given_up") == 1
+    crony_ops = CommandLine(store_settings, tmp_path)
+    [shown] = json.loads((await crony_ops("alerts", "-o", "json")).out)["alerts"]
+    rows = {row["channel"]: row for row in shown["deliveries"]}
+    as_text = (await crony_ops("alerts")).out
+    for name, reason in {
+        "broken": "HTTP 500",
+        "gone": "HTTP 404",
+        "busy": "HTTP 429",
+        "silent": "no answer within",
+        "circular": "redirects are not followed",
+        "untrusted": "is not trusted",
+        "wordy": "code 19024",
+        "crowded": "code 11232",
+    }.items():
+        failed_yet = ways[name].state is again
+        assert rows[name]["state"] == ("failed" if failed_yet else "given_up")
+        assert (rows[name]["next_at"] is not None) == failed_yet
+        assert reason in rows[name]["answer"]
+        words = "failed 1 x, again in" if failed_yet else "given up"
+        assert re.search(rf"{name} {words}.*: .*{reason}", as_text)
+    assert TOKEN not in as_text
 
 
 async def test_a_bug_in_a_channel_costs_one_message_and_no_more(

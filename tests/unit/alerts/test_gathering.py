@@ -207,6 +207,12 @@ class TestAStorm:
         assert digest.alert.message.startswith("14 jobs moved; 7 failed")
         assert digest.alert.severity is Severity.critical
 
+    def test_numbers_that_are_none_are_not_summed(self) -> None:
+        facts = {"moved": "a few", "failed": 1.5}
+        lost = [alert(f"j{n}", cause="node lost", facts=facts) for n in range(7)]
+        [digest] = planned(lost, NOON + 60).digests
+        assert digest.alert.facts == {"moved": 0, "failed": 4}
+
     def test_of_long_names_is_more_than_one_digest(self) -> None:
         alerts = [alert(f"{n:04}" + "x" * 59) for n in range(1000)]
         made = planned(alerts, NOON + 60)

@@ -149,7 +149,7 @@ class Picture:
                 now=now,
             )
             done += self.carry_out([Order(*closing)])
-        done += self.carry_out(job_health.digest(view))
+        done += self.carry_out(job_health.digest(view, now))
         done += self.carry_out(failover.told_in_time(view, ttl=TTL, remind=REMIND, now=now))
         done += self.carry_out(job_health.reminders(view, now))
         done += self.carry_out(cursors.ended_pauses(view, view.assigned(), now))

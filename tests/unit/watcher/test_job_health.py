@@ -12,7 +12,9 @@ from crony_ops.model.cluster import Health, Told
 from crony_ops.model.node import Pause
 from crony_ops.model.run import News, RunState, tick_run_id
 from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, placed_or_not, reminders
-from tests.unit.watcher.picture import NOON, Picture
+from tests.unit.watcher.picture import NOON, Picture, http_job
+
+LATER = NOON + 3600
 
 
 def news(state: RunState | str, at: float = NOON, count: int = 1) -> News:
@@ -76,8 +78,8 @@ def health(picture: Picture) -> Health:
 
 def test_each_piece_of_news_counts_once_whoever_reads_it(picture: Picture) -> None:
     tell(picture, news(RunState.failed))
-    first = list(digest(picture.view))
-    second = list(digest(picture.fresh_view()))
+    first = list(digest(picture.view, LATER))
+    second = list(digest(picture.fresh_view(), LATER))
     done = [result.succeeded for result in picture.carry_out([*first, *second])]
     assert done == [True, False]
     assert health(picture).consecutive_failures == 1
@@ -87,9 +89,9 @@ def test_each_piece_of_news_counts_once_whoever_reads_it(picture: Picture) -> No
 def test_a_flood_of_news_is_taken_in_oldest_first_and_bit_by_bit(picture: Picture) -> None:
     for second in range(MAX_NEWS_IN_AN_ORDER + 5):
         tell(picture, news(RunState.failed, NOON + second))
-    picture.carry_out(digest(picture.view))
+    picture.carry_out(digest(picture.view, LATER))
     assert health(picture).consecutive_failures == MAX_NEWS_IN_AN_ORDER
-    picture.carry_out(digest(picture.view))
+    picture.carry_out(digest(picture.view, LATER))
     assert health(picture).consecutive_failures == MAX_NEWS_IN_AN_ORDER + 5
     assert health(picture).failing_since == NOON
 
@@ -97,7 +99,7 @@ def test_a_flood_of_news_is_taken_in_oldest_first_and_bit_by_bit(picture: Pictur
 def test_a_health_that_can_not_be_read_is_begun_anew(picture: Picture) -> None:
     picture.etcd.put(picture.keys.health("j"), b"{")
     tell(picture, news(RunState.failed))
-    picture.carry_out(digest(picture.view))
+    picture.carry_out(digest(picture.view, LATER))
     assert health(picture).consecutive_failures == 1
 
 
@@ -126,8 +128,31 @@ def test_news_that_make_no_sense_are_passed_over_and_named(
 ) -> None:
     written = {**json.loads(news(RunState.failed).to_json()), **value}
     picture.etcd.put(key, json.dumps(written).encode())
-    assert picture.carry_out(digest(picture.view)) == []
+    assert picture.carry_out(digest(picture.view, LATER)) == []
     assert key in picture.view.unreadable
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-1e999"])
+def test_health_whose_numbers_are_none_is_passed_over_and_named(
+    picture: Picture, number: str
+) -> None:
+    told = f'{{"told":{{"failure":{{"since":{number},"at":1,"remind_at":1}}}}}}'
+    picture.etcd.put(picture.keys.health("j"), told.encode())
+    assert list(reminders(picture.view, NOON)) == []
+    assert picture.keys.health("j") in picture.view.unreadable
+
+
+@pytest.mark.parametrize("ahead", [7200.0, 1e14, 1e300])
+def test_news_of_a_clock_that_is_ahead_are_of_now(picture: Picture, ahead: float) -> None:
+    """Else it would be told of as failing until then, and reminded of never."""
+    window = {"schedule": "0 2 * * 0", "duration": "2h"}
+    picture.want("j", http_job(maintenance=[window]))
+    one = news(RunState.failed).model_copy(update={"at": NOON + ahead})
+    picture.etcd.put(picture.keys.news("j", one.run_id), one.to_json())
+    picture.carry_out(digest(picture.view, NOON))
+    (entry,) = picture.etcd.prefix(picture.keys.alerts).values()
+    assert Alert.from_json(entry.value).at == NOON
+    assert health(picture).told["failure"].at == NOON
 
 
 def test_what_a_newer_leader_told_is_left_alone(picture: Picture) -> None:
@@ -138,7 +163,7 @@ def test_what_a_newer_leader_told_is_left_alone(picture: Picture) -> None:
 
 def test_nobody_is_reminded_of_a_paused_job(picture: Picture) -> None:
     tell(picture, news(RunState.failed))
-    picture.carry_out(digest(picture.view))
+    picture.carry_out(digest(picture.view, LATER))
     pause = Pause(who="ada", at=NOON).to_json()
     picture.etcd.put(picture.keys.pause("j"), pause)
     assert list(reminders(picture.view, NOON + 14_400)) == []
@@ -149,8 +174,8 @@ def test_nobody_is_reminded_of_a_paused_job(picture: Picture) -> None:
 
 def test_news_and_what_is_told_of_them_are_one_transaction(picture: Picture) -> None:
     tell(picture, news(RunState.failed))
-    (order,) = digest(picture.view)
-    (late,) = digest(picture.fresh_view())
+    (order,) = digest(picture.view, LATER)
+    (late,) = digest(picture.fresh_view(), LATER)
     assert [r.succeeded for r in picture.carry_out([order, late])] == [True, False]
     (key,) = picture.etcd.prefix(picture.keys.alerts)
     assert key == "/crony/alert/failure.j.20270115T080000Z-s"

@@ -149,7 +149,7 @@ class Leaders(RuleBasedStateMachine):
             *cursors.of_forgotten_nodes(view, view.assigned()),
             *cursors.missing(view, view.assigned(), self.now),
             *cursors.ended_pauses(view, view.assigned(), self.now),
-            *job_health.digest(view),
+            *job_health.digest(view, self.now),
             *Removals(view).orders(REMOVAL_LEASE),
         ]
         for order in orders:
