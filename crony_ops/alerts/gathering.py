@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from crony_ops.alerts.attempts import PATIENCE
+from crony_ops.alerts.line import waits
 from crony_ops.alerts.phrases import phrased
 from crony_ops.alerts.routing import ways
 from crony_ops.alerts.silences import silenced_by
@@ -30,6 +32,7 @@ NOWHERE = "-"
 """In place of a channel, for an alert that no route leads anywhere."""
 _MADE_WITHIN = 600.0
 """Seconds before a digest in which what it tells of was made."""
+_OF_OLD = 3600.0
 _SUMMED = ("moved", "failed", "bound", "lost_runs")
 
 Deliveries = dict[str, Delivery]
@@ -47,7 +50,7 @@ class Digest:
 
 @dataclass(slots=True)
 class Plan:
-    """``deliveries``: of the alerts to send or not to send, by id. ``gathered``: of those that a
+    """``deliveries``: of the alerts to send or not to send any more, by id. ``gathered``: of those that a
     digest tells of, to be written after it. ``look_at``: when what is held comes up (unix
     seconds); None: nothing is held."""
 
@@ -74,7 +77,8 @@ def plan(
     silences: Iterable[Silence],
     now: float,
 ) -> Plan:
-    """What becomes of the alerts that have no deliveries yet, in the light of those that have.
+    """What becomes of the alerts that have no deliveries yet, in the light of those that have; and
+    of what is left to channels that are gone.
 
     The same question has the same answer, whoever asks; once it is carried out, the next one is
     about the rest.
@@ -85,6 +89,8 @@ def plan(
     pending: dict[Kind, list[tuple[Alert, Deliveries]]] = {}
     for alert in sorted(alerts, key=lambda alert: (alert.at, alert.id)):
         if alert.deliveries:
+            if left := _left_over(alert, channels, now):
+                result.deliveries[alert.id] = left
             continue
         over = ways(alert, routes, channels)
         silence = silenced_by(alert, silences, now)
@@ -93,6 +99,9 @@ def plan(
                 state=DeliveryState.silenced, at=now, answer="no route leads anywhere"
             )
             result.deliveries[alert.id] = {NOWHERE: answer}
+        elif _is_of_old(alert, now):
+            why = "made by a version that told nobody"
+            result.deliveries[alert.id] = _all(over, DeliveryState.silenced, why, now)
         elif silence is not None:
             result.deliveries[alert.id] = _all(
                 over, DeliveryState.silenced, f"silence {silence.id}", now
@@ -110,6 +119,30 @@ def plan(
             waiting, sum(count for at, count in sent.get(kind, ()) if at > began), now, result
         )
     return result
+
+
+def _is_of_old(alert: Alert, now: float) -> bool:
+    """Version 0.1.0 made alerts and told nobody; they lack what each has now. Its last ones are
+    told: it may have led a moment ago."""
+    return not alert.facts and alert.since is None and alert.at < now - _OF_OLD
+
+
+def _left_over(alert: Alert, channels: Collection[str], now: float) -> Deliveries:
+    """What is under way over channels that have no worker any more, and has been for long: nobody
+    else would ever end it. Another watcher's settings may be newer, so it is not done at once."""
+    if alert.at > now - PATIENCE:
+        return {}
+    update = {
+        "state": DeliveryState.given_up,
+        "answer": "there is no such channel any more",
+        "at": now,
+        "next_at": 0.0,
+    }
+    return {
+        channel: way.model_copy(update=update)
+        for channel, way in alert.deliveries.items()
+        if channel not in channels and waits(alert, channel)
+    }
 
 
 def _share_out(

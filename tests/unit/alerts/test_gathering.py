@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from crony_ops.alerts.gathering import MESSAGES_A_MINUTE, NOWHERE, Plan, plan
 from crony_ops.alerts.settings import Route
 from crony_ops.alerts.silences import fits
-from crony_ops.model.alert import Alert, Cause, DeliveryState, Severity, Silence
+from crony_ops.model.alert import Alert, Cause, Delivery, DeliveryState, Severity, Silence
 
 NOON = 1_800_000_000.0
 CHANNELS = ("mail", "feishu")
@@ -112,6 +112,36 @@ class TestRouting:
         assert ways["mail"].to == ("a@x.org", "b@x.org", "c@x.org")
         assert ways["mail"].on_duty == ("ou_1",)
         assert ways["feishu"].to == ("c@x.org",)
+
+    @pytest.mark.parametrize(
+        ("age", "fields", "is_sent"),
+        [
+            (60, {}, True),
+            (86_400, {}, False),
+            (86_400, {"facts": {"failures": 1}}, True),
+            (86_400, {"since": NOON - 86_400}, True),
+        ],
+    )
+    def test_what_a_version_made_that_told_nobody_is_not_told_when_it_is_old(
+        self, age: int, fields: dict[str, Any], is_sent: bool
+    ) -> None:
+        """An upgrade is no flood of what was the matter last month."""
+        old = alert(at=NOON - age, **fields)
+        state = DeliveryState.waiting if is_sent else DeliveryState.silenced
+        ways = planned([old]).deliveries[old.id]
+        assert {way.state for way in ways.values()} == {state}
+
+    def test_what_waits_for_a_channel_that_is_gone_is_given_up_after_a_day(self) -> None:
+        """Not at once: a watcher with older settings may lead for a moment."""
+        ways = {"mail": Delivery(), "gone": Delivery(state=DeliveryState.retrying, answer="busy")}
+        waits = alert(deliveries=ways)
+        assert planned([waits], NOON + 86_000).deliveries == {}
+        (given_up,) = planned([waits], NOON + 87_000).deliveries[waits.id].items()
+        assert given_up[0] == "gone"
+        assert given_up[1].state is DeliveryState.given_up
+        assert "no such channel" in given_up[1].answer
+        done = waits.model_copy(update={"deliveries": dict([given_up])})
+        assert planned([done], NOON + 90_000).deliveries == {}
 
     def test_what_leads_nowhere_is_said_so(self) -> None:
         made = planned([alert()], channels=())
