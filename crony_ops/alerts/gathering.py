@@ -30,8 +30,6 @@ NAMES_IN_A_DIGEST = 16_000
 """Characters of names: services take some 20 KB."""
 NOWHERE = "-"
 """In place of a channel, for an alert that no route leads anywhere."""
-_MADE_WITHIN = 600.0
-"""Seconds before a digest in which what it tells of was made."""
 _OF_OLD = 3600.0
 _SUMMED = ("moved", "failed", "bound", "lost_runs")
 
@@ -50,8 +48,8 @@ class Digest:
 
 @dataclass(slots=True)
 class Plan:
-    """``deliveries``: of the alerts to send or not to send any more, by id. ``gathered``: of those that a
-    digest tells of, to be written after it. ``look_at``: when what is held comes up (unix
+    """``deliveries``: of the alerts to send or not to send any more, by id. ``gathered``: of those
+    that a digest tells of, to be written after it. ``look_at``: when what is held comes up (unix
     seconds); None: nothing is held."""
 
     deliveries: dict[str, Deliveries] = field(default_factory=dict)
@@ -184,7 +182,7 @@ def _is_sent(delivery: Delivery) -> bool:
 def _told_in(alert: Alert, over: Deliveries, digests: Iterable[Alert]) -> str | None:
     """The id of the digest that tells of it already, if there is one."""
     for digest in digests:
-        made = digest.at - _MADE_WITHIN < alert.at <= digest.at
+        made = digest.since is not None and digest.since <= alert.at <= digest.at
         named = made and subject(alert) in digest.names
         if named and kind_of(alert, over) == kind_of(digest, digest.deliveries):
             return digest.id
@@ -232,7 +230,8 @@ def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
         facts["again"] = 1
     return phrased(
         Alert(
-            id=f"digest.{first.id}",
+            # Not that of an earlier one, which may stand though other routes hold by now.
+            id=f"digest.{first.id}.{int(now)}",
             cause=first.cause,
             severity=max((alert.severity for alert in members), key=list(Severity).index),
             title="",

@@ -237,6 +237,24 @@ class TestAStorm:
         assert digest.alert.message.startswith("14 jobs moved; 7 failed")
         assert digest.alert.severity is Severity.critical
 
+    def test_a_leader_that_dies_after_a_digest_of_late_news_loses_none_that_come_then(self) -> None:
+        """They are of the time of their runs, which may be long ago when their node is heard of."""
+        late = [alert(f"j{n}", NOON - 1200) for n in range(7)]
+        before = planned(late)
+        [digest] = before.digests
+        stand = [a.model_copy(update={"deliveries": before.deliveries.get(a.id, {})}) for a in late]
+        new = alert("new", NOON - 1200)
+        made = planned([*stand, digest.alert, new], NOON + 1)
+        assert made.gathered.keys() == set(digest.members)
+        assert made.deliveries.keys() == {new.id}
+
+    def test_a_digest_of_other_routes_has_an_id_of_its_own(self) -> None:
+        late = [alert(f"j{n}", NOON - 1200, cause="lost") for n in range(7)]
+        [before] = planned(late).digests
+        routes = (Route(channels=("mail",)),)
+        [after] = planned([*late, before.alert], NOON + 1, routes).digests
+        assert after.alert.id != before.alert.id
+
     def test_numbers_that_are_none_are_not_summed(self) -> None:
         facts = {"moved": "a few", "failed": 1.5}
         lost = [alert(f"j{n}", cause="node lost", facts=facts) for n in range(7)]
