@@ -68,6 +68,10 @@ class Kind(NamedTuple):
     recipients: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
 
 
+Index = dict[tuple[Kind, str], list[tuple[float, float, str]]]
+"""Of digests, by kind and each name in them: from when to when it tells of, and its id."""
+
+
 def plan(
     alerts: Sequence[Alert],
     routes: Sequence[Route],
@@ -83,13 +87,14 @@ def plan(
     """
     result = Plan()
     silences = list(silences)
-    digests = [alert for alert in alerts if alert.names]
+    for alert in alerts:
+        if left := _left_over(alert, channels, now):
+            result.deliveries[alert.id] = left
+    unrouted = [alert for alert in alerts if not alert.deliveries]
+    unrouted.sort(key=lambda alert: (alert.at, alert.id))
+    digests = _digests_of_the_time(unrouted, alerts)
     pending: dict[Kind, list[tuple[Alert, Deliveries]]] = {}
-    for alert in sorted(alerts, key=lambda alert: (alert.at, alert.id)):
-        if alert.deliveries:
-            if left := _left_over(alert, channels, now):
-                result.deliveries[alert.id] = left
-            continue
+    for alert in unrouted:
         over = ways(alert, routes, channels)
         silence = silenced_by(alert, silences, now)
         if not over:
@@ -179,14 +184,25 @@ def _is_sent(delivery: Delivery) -> bool:
     return delivery.state not in (DeliveryState.silenced, DeliveryState.gathered)
 
 
-def _told_in(alert: Alert, over: Deliveries, digests: Iterable[Alert]) -> str | None:
+def _digests_of_the_time(unrouted: Sequence[Alert], alerts: Iterable[Alert]) -> Index:
+    """Those that may tell of one of the ``unrouted``, which come by the time of their making."""
+    index: Index = {}
+    if not unrouted:
+        return index
+    first, last = unrouted[0].at, unrouted[-1].at
+    for digest in alerts:
+        since = digest.since
+        if digest.names and since is not None and since <= last and first <= digest.at:
+            kind = kind_of(digest, digest.deliveries)
+            for name in digest.names:
+                index.setdefault((kind, name), []).append((since, digest.at, digest.id))
+    return index
+
+
+def _told_in(alert: Alert, over: Deliveries, digests: Index) -> str | None:
     """The id of the digest that tells of it already, if there is one."""
-    for digest in digests:
-        made = digest.since is not None and digest.since <= alert.at <= digest.at
-        named = made and subject(alert) in digest.names
-        if named and kind_of(alert, over) == kind_of(digest, digest.deliveries):
-            return digest.id
-    return None
+    named = digests.get((kind_of(alert, over), subject(alert)), ())
+    return next((id_ for since, at, id_ in named if since <= alert.at <= at), None)
 
 
 def kind_of(alert: Alert, over: Deliveries) -> Kind:

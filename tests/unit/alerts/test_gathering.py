@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -254,6 +255,19 @@ class TestAStorm:
         routes = (Route(channels=("mail",)),)
         [after] = planned([*late, before.alert], NOON + 1, routes).digests
         assert after.alert.id != before.alert.id
+
+    def test_many_digests_of_many_names_hold_nobody_up(self) -> None:
+        """The leader renews its lease between two plans."""
+        names = tuple(f"job-{n}" for n in range(1000))
+        ways = {"mail": Delivery(state=DeliveryState.delivered)}
+        stand = [
+            alert(f"d{n}", NOON + 9, since=NOON - 9, names=names, deliveries=ways)
+            for n in range(300)
+        ]
+        asked = [alert(f"job-{n}") for n in range(1000)]
+        began = time.process_time()
+        assert planned([*stand, *asked], NOON + 60).digests
+        assert time.process_time() - began < 2
 
     def test_numbers_that_are_none_are_not_summed(self) -> None:
         facts = {"moved": "a few", "failed": 1.5}
