@@ -36,7 +36,7 @@ async def test_hostile_output_reason_and_node_arrive_whole_and_do_nothing(tmp_pa
         f"sys.stdout.buffer.write(b'x' * {MEGABYTE} + {HOSTILE.encode()!r})\n"
         "sys.exit(3)\n"
     )
-    jobs = {
+    jobs: dict[str, dict[str, Any]] = {
         "prints": {
             "schedule": "@every 5s",
             "notify": {"on": ["failure"]},
