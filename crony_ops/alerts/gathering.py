@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
+from crony_ops.alerts.attempts import PATIENCE
+from crony_ops.alerts.line import waits
 from crony_ops.alerts.phrases import phrased
 from crony_ops.alerts.routing import ways
 from crony_ops.alerts.silences import silenced_by
@@ -28,8 +30,7 @@ NAMES_IN_A_DIGEST = 16_000
 """Characters of names: services take some 20 KB."""
 NOWHERE = "-"
 """In place of a channel, for an alert that no route leads anywhere."""
-_MADE_WITHIN = 600.0
-"""Seconds before a digest in which what it tells of was made."""
+_OF_OLD = 3600.0
 _SUMMED = ("moved", "failed", "bound", "lost_runs")
 
 Deliveries = dict[str, Delivery]
@@ -47,8 +48,8 @@ class Digest:
 
 @dataclass(slots=True)
 class Plan:
-    """``deliveries``: of the alerts to send or not to send, by id. ``gathered``: of those that a
-    digest tells of, to be written after it. ``look_at``: when what is held comes up (unix
+    """``deliveries``: of the alerts to send or not to send any more, by id. ``gathered``: of those
+    that a digest tells of, to be written after it. ``look_at``: when what is held comes up (unix
     seconds); None: nothing is held."""
 
     deliveries: dict[str, Deliveries] = field(default_factory=dict)
@@ -67,6 +68,10 @@ class Kind(NamedTuple):
     recipients: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
 
 
+Index = dict[tuple[Kind, str], list[tuple[float, float, str]]]
+"""Of digests, by kind and each name in them: from when to when it tells of, and its id."""
+
+
 def plan(
     alerts: Sequence[Alert],
     routes: Sequence[Route],
@@ -74,18 +79,22 @@ def plan(
     silences: Iterable[Silence],
     now: float,
 ) -> Plan:
-    """What becomes of the alerts that have no deliveries yet, in the light of those that have.
+    """What becomes of the alerts that have no deliveries yet, in the light of those that have; and
+    of what is left to channels that are gone.
 
     The same question has the same answer, whoever asks; once it is carried out, the next one is
     about the rest.
     """
     result = Plan()
     silences = list(silences)
-    digests = [alert for alert in alerts if alert.names]
+    for alert in alerts:
+        if left := _left_over(alert, channels, now):
+            result.deliveries[alert.id] = left
+    unrouted = [alert for alert in alerts if not alert.deliveries]
+    unrouted.sort(key=lambda alert: (alert.at, alert.id))
+    digests = _digests_of_the_time(unrouted, alerts)
     pending: dict[Kind, list[tuple[Alert, Deliveries]]] = {}
-    for alert in sorted(alerts, key=lambda alert: (alert.at, alert.id)):
-        if alert.deliveries:
-            continue
+    for alert in unrouted:
         over = ways(alert, routes, channels)
         silence = silenced_by(alert, silences, now)
         if not over:
@@ -93,6 +102,9 @@ def plan(
                 state=DeliveryState.silenced, at=now, answer="no route leads anywhere"
             )
             result.deliveries[alert.id] = {NOWHERE: answer}
+        elif _is_of_old(alert, now):
+            why = "made by a version that told nobody"
+            result.deliveries[alert.id] = _all(over, DeliveryState.silenced, why, now)
         elif silence is not None:
             result.deliveries[alert.id] = _all(
                 over, DeliveryState.silenced, f"silence {silence.id}", now
@@ -110,6 +122,30 @@ def plan(
             waiting, sum(count for at, count in sent.get(kind, ()) if at > began), now, result
         )
     return result
+
+
+def _is_of_old(alert: Alert, now: float) -> bool:
+    """Version 0.1.0 made alerts and told nobody; they lack what each has now. Its last ones are
+    told: it may have led a moment ago."""
+    return not alert.facts and alert.since is None and alert.at < now - _OF_OLD
+
+
+def _left_over(alert: Alert, channels: Collection[str], now: float) -> Deliveries:
+    """What is under way over channels that have no worker any more, and has been for long: nobody
+    else would ever end it. Another watcher's settings may be newer, so it is not done at once."""
+    if alert.at > now - PATIENCE:
+        return {}
+    update = {
+        "state": DeliveryState.given_up,
+        "answer": "there is no such channel any more",
+        "at": now,
+        "next_at": 0.0,
+    }
+    return {
+        channel: way.model_copy(update=update)
+        for channel, way in alert.deliveries.items()
+        if channel not in channels and waits(alert, channel)
+    }
 
 
 def _share_out(
@@ -148,14 +184,25 @@ def _is_sent(delivery: Delivery) -> bool:
     return delivery.state not in (DeliveryState.silenced, DeliveryState.gathered)
 
 
-def _told_in(alert: Alert, over: Deliveries, digests: Iterable[Alert]) -> str | None:
+def _digests_of_the_time(unrouted: Sequence[Alert], alerts: Iterable[Alert]) -> Index:
+    """Those that may tell of one of the ``unrouted``, which come by the time of their making."""
+    index: Index = {}
+    if not unrouted:
+        return index
+    first, last = unrouted[0].at, unrouted[-1].at
+    for digest in alerts:
+        since = digest.since
+        if digest.names and since is not None and since <= last and first <= digest.at:
+            kind = kind_of(digest, digest.deliveries)
+            for name in digest.names:
+                index.setdefault((kind, name), []).append((since, digest.at, digest.id))
+    return index
+
+
+def _told_in(alert: Alert, over: Deliveries, digests: Index) -> str | None:
     """The id of the digest that tells of it already, if there is one."""
-    for digest in digests:
-        made = digest.at - _MADE_WITHIN < alert.at <= digest.at
-        named = made and subject(alert) in digest.names
-        if named and kind_of(alert, over) == kind_of(digest, digest.deliveries):
-            return digest.id
-    return None
+    named = digests.get((kind_of(alert, over), subject(alert)), ())
+    return next((id_ for since, at, id_ in named if since <= alert.at <= at), None)
 
 
 def kind_of(alert: Alert, over: Deliveries) -> Kind:
@@ -199,7 +246,8 @@ def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
         facts["again"] = 1
     return phrased(
         Alert(
-            id=f"digest.{first.id}",
+            # Not that of an earlier one, which may stand though other routes hold by now.
+            id=f"digest.{first.id}.{int(now)}",
             cause=first.cause,
             severity=max((alert.severity for alert in members), key=list(Severity).index),
             title="",

@@ -56,13 +56,15 @@ def message_of(
 
 
 def in_words(alert: Alert, language: Language) -> tuple[str, str]:
-    """Subject and text. A cause that the phrase book does not have, an older or a newer version's,
-    keeps the words it was made with."""
+    """Subject and text. An older or a newer version's alert, of a cause that the phrase book does
+    not have or without the facts of its phrase, keeps the words it was made with."""
     phrase = _BOOKS[language].get(_variant(alert))
     if phrase is None:
         return alert.title, alert.message
     words = _Words(language)
     values = _values(alert, language)
+    if alert.title and not all(words.fields(pattern) <= values.keys() for pattern in phrase):
+        return alert.title, alert.message
     subject, text = (words.vformat(pattern, (), values) for pattern in phrase)
     return subject, text
 
@@ -104,6 +106,10 @@ class _Words(Formatter):
 
     def __init__(self, language: Language) -> None:
         self._language = language
+
+    def fields(self, pattern: str) -> set[str]:
+        """Those that it needs."""
+        return {name for _, name, _, _ in self.parse(pattern) if name}
 
     def get_value(self, key: int | str, _args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
         return kwargs.get(str(key), "")

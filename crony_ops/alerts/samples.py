@@ -10,6 +10,9 @@ _OF_NOBODY = frozenset(
     {Cause.watcher_took_over, Cause.value_unreadable, Cause.cursor_ahead, Cause.rebalance}
 )
 _ENDED = frozenset({Cause.recovery, Cause.node_back})
+# As the rules have them: a route may ask for it.
+_INFO = _ENDED | {Cause.slow, Cause.watcher_took_over, Cause.rebalance}
+_CRITICAL = frozenset({Cause.failure, Cause.node_lost})
 _WITH_OUTPUT = frozenset({Cause.failure, Cause.flapping, Cause.slow})
 _REASONS = {
     Cause.failure: "exit 1: pg_dump: connection refused",
@@ -54,7 +57,7 @@ def sample(cause: Cause, now: float) -> Alert:
         Alert(
             id=f"sample.{cause.replace(' ', '-')}.{int(now)}",
             cause=cause,
-            severity=Severity.info if cause in _ENDED else Severity.warning,
+            severity=_severity(cause),
             title="",
             message="",
             at=now,
@@ -68,3 +71,9 @@ def sample(cause: Cause, now: float) -> Alert:
             facts=_FACTS,
         )
     )
+
+
+def _severity(cause: Cause) -> Severity:
+    if cause in _CRITICAL:
+        return Severity.critical
+    return Severity.info if cause in _INFO else Severity.warning

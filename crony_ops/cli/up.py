@@ -7,7 +7,7 @@ import contextlib
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
@@ -20,8 +20,10 @@ from crony_ops.cli.standing.look import StatusLook
 from crony_ops.cli.standing.text import status_grid
 from crony_ops.cli.terminal.output import console
 from crony_ops.cli.validate import print_problems
+from crony_ops.daemon.entry import read_settings
 from crony_ops.errors import InvalidInput, StoreError
 from crony_ops.local.cluster import LocalCluster
+from crony_ops.watcher.settings import WatcherSettings
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,20 +45,31 @@ def up(
     data_dir: Annotated[
         Path, typer.Option("--data-dir", metavar="FOLDER", help="what it keeps, and its logs")
     ] = Path(".crony"),
+    alerts: Annotated[
+        Path | None,
+        typer.Option("--alerts", metavar="FILE", help="a watcher's settings, for their `alerts`"),
+    ] = None,
 ) -> None:
     """Run a whole cluster on this machine: etcd, watchers and agents, with the jobs of a folder.
 
     It ends with Ctrl-C, and nothing of it stays behind; started again, it goes on where it was.
-    Meanwhile the other commands find it from this folder without any flag.
+    Meanwhile the other commands find it from this folder without any flag. Nobody is told of
+    anything unless --alerts says whom; `alerts test --config FILE` tries its channels.
 
     Examples:
       $ crony-ops up --nodes 2  # until Ctrl-C
     """
     catalog = _load(jobs)
+    overrides = {} if alerts is None else {"watcher": {"alerts": _whom_to_tell(alerts)}}
     folder = find_presets(jobs.absolute(), read_provenance([jobs]).root)
     presets = scripts_for(catalog.specs.values(), folder)
     cluster = LocalCluster(
-        data_dir, nodes=nodes, watchers=watchers, presets=presets, ports=_USUAL_PORTS
+        data_dir,
+        nodes=nodes,
+        watchers=watchers,
+        presets=presets,
+        overrides=overrides,
+        ports=_USUAL_PORTS,
     )
     asyncio.run(_until_signalled(cluster, catalog))
 
@@ -68,6 +81,11 @@ def _load(jobs: Path) -> Catalog:
         print_problems(catalog.problems, console(stderr=True))
         raise InvalidInput(reason=f"{jobs} has mistakes: mend them first")
     return catalog
+
+
+def _whom_to_tell(config: Path) -> dict[str, Any]:
+    """Raises BadConfig."""
+    return read_settings(config, WatcherSettings).alerts.model_dump(mode="json")
 
 
 async def _until_signalled(cluster: LocalCluster, catalog: Catalog) -> None:

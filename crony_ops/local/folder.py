@@ -106,12 +106,14 @@ class ClusterFolder:
         return folder
 
     def write_config(self, name: str, settings: dict[str, Any]) -> Path:
-        self._write(self.config(name), settings)
+        """For its daemon's eyes: it may name where alerts go, which is a secret."""
+        self._write(self.config(name), settings, mode=0o600)
         return self.config(name)
 
-    def _write(self, path: Path, document: dict[str, Any]) -> None:
+    def _write(self, path: Path, document: dict[str, Any], mode: int = 0o644) -> None:
         """In one step: another command may read at any moment."""
         new = path.with_name(f".{path.name}.new")
+        new.touch(mode)
         new.write_text(yaml.safe_dump(document, sort_keys=False))
         new.replace(path)
 

@@ -102,7 +102,9 @@ class Delivery:
         try:
             await outbox.replace(wanted.deliveries)
             for digest in wanted.digests:
-                await outbox.add(digest.alert)
+                if not await outbox.add(digest.alert):
+                    for alert_id in digest.members:
+                        del wanted.gathered[alert_id]
             await outbox.replace(wanted.gathered)
             for channel in settings.channels:
                 line = tuple(outbox.alerts())

@@ -74,7 +74,9 @@ def placed_or_not(
             ruled = lacks_node(health, watched, reason, now, told_at=with_node.get(job_id))
             yield _ruled(view, job_id, ruled)
     for job_id, seen in view.healths.items():
-        if seen.value.unplaced_since is not None and job_id not in unplaced:
+        # Of a job that is removed, or whose spec can't be read, nobody knows that it has one.
+        is_wanted = view.wants.get(job_id) is not None
+        if seen.value.unplaced_since is not None and job_id not in unplaced and is_wanted:
             watched = _watched(view, job_id, seen.value.last_node)
             yield _ruled(view, job_id, has_node(seen.value, watched, now))
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 FLAP_WINDOW = 600.0
 LOSSES_KEPT = 10
+PRESETS_AT_ONCE = 30
+"""Alerts of presets in one transaction; the others are told when the node says more."""
 STEADY_TTLS = 3
 """A node is told to be back when it has stayed for that many TTLs of the watcher."""
 
@@ -158,6 +160,7 @@ def presets_told(roster: Roster, now: float) -> Ruled:
         for name in roster.presets_told
         if name not in node.preset_failures and node.presets.get(name)
     ]
+    failed, ready = failed[:PRESETS_AT_ONCE], ready[:PRESETS_AT_ONCE]
     alerts = [
         *(_preset(node, name, now, failed=True) for name in failed),
         *(_preset(node, name, now, failed=False) for name in ready),

@@ -97,7 +97,7 @@ async def test_each_attempt_has_the_same_message_id() -> None:
     assert first == second != third
 
 
-class _Tags(HTMLParser):
+class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.tags: set[str] = set()
@@ -128,7 +128,7 @@ async def test_hostile_texts_arrive_whole_and_do_nothing(text: str) -> None:
     assert html is not None
     # The mail's own lines end in CR and LF.
     assert legible(text) in plain.get_content().replace("\r\n", "\n")
-    seen = _Tags()
+    seen = Tags()
     seen.feed(html.get_content().replace("\r\n", "\n"))
     assert legible(text) in seen.text
     assert "script" not in seen.tags

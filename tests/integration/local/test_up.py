@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -16,9 +18,11 @@ import yaml
 
 from crony_ops.local.ledger import ledger_job, read_ledger
 from crony_ops.local.marked import MARK
+from crony_ops.local.waiting import wait_until
 from crony_ops.model.spec import Cursor
 from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys
+from tests.integration.alerts.servers import http_server, says
 
 KEYS = Keys()
 
@@ -39,13 +43,13 @@ class Up:
         (folder / "jobs").mkdir()
         (folder / "jobs" / "jobs.yaml").write_text(yaml.safe_dump({"jobs": jobs}))
 
-    def command(self) -> list[str]:
-        return [sys.executable, "-m", "crony_ops.cli.main", "up", "--nodes", "2"]
+    def command(self, *options: str) -> list[str]:
+        return [sys.executable, "-m", "crony_ops.cli.main", "up", "--nodes", "2", *options]
 
-    def start(self) -> None:
+    def start(self, *options: str) -> None:
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                self.command(), cwd=self.folder, stdout=output, stderr=output
+                self.command(*options), cwd=self.folder, stdout=output, stderr=output
             )
         until(lambda: "up: etcd on" in self.said(), self.said)
 
@@ -140,3 +144,34 @@ def test_a_second_up_in_the_same_folder_is_refused(up: Up) -> None:
     assert refused.returncode == 1
     assert f"{up.data} is in use by a local cluster" in refused.stderr
     assert len(up.processes()) >= 4
+
+
+async def test_people_are_told_over_the_channels_of_a_watchers_settings(up: Up) -> None:
+    jobs = {"jobs": {"fails": {"schedule": "*/2 * * * * *", "shell": "exit 3"}}}
+    (up.folder / "jobs" / "jobs.yaml").write_text(yaml.safe_dump(jobs))
+    config = up.folder / "watcher.yaml"
+    async with http_server(says(200)) as endpoint:
+        hook = {"type": "webhook", "url": endpoint.url}
+        config.write_text(yaml.safe_dump({"alerts": {"channels": {"hook": hook}}}))
+        await asyncio.to_thread(up.start, "--alerts", str(config))
+        await wait_until(lambda: endpoint.requests != [], "the failure is told", 30)
+        assert json.loads(endpoint.requests[0].body)["job"] == "fails"
+        await asyncio.to_thread(up.end, signal.SIGTERM)
+    for written in up.data.glob("watcher-*.yaml"):
+        assert stat.S_IMODE(written.stat().st_mode) == 0o600
+
+
+def test_channels_that_make_no_sense_start_nothing(up: Up) -> None:
+    config = up.folder / "watcher.yaml"
+    config.write_text("alerts: {channels: {mail: {type: mail}}}")
+    refused = subprocess.run(
+        up.command("--alerts", str(config)),
+        cwd=up.folder,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert refused.returncode == 2
+    assert "alerts.channels.mail" in refused.stderr
+    assert not up.data.exists()

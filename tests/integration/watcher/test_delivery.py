@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 import trustme
 from aiohttp import web
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 OK = says(200, "ok")
 TOKEN = "f1e2d3c4-a5b6-4798-8899-aabbccddeeff"
 MANY = 500
+MOST_MEMORY = 64 << 20
+"""Bytes that delivery may grow by under MANY alerts: several times what it does."""
 DONE = (DeliveryState.delivered, DeliveryState.gathered)
 
 
@@ -149,6 +152,7 @@ async def test_a_mail_server_down_for_ten_minutes_under_500_alerts_loses_none_an
 ) -> None:
     async with http_server(OK) as endpoint, smtp_server() as mailbox:
         mailbox.answer = "421 4.3.2 not now"
+        memory = psutil.Process().memory_info().rss
         post = PostOffice(etcd, keys, {"channels": {"mail": mail(mailbox), "hook": hook(endpoint)}})
         async with post.leading():
             down = time.monotonic()
@@ -167,6 +171,7 @@ async def test_a_mail_server_down_for_ten_minutes_under_500_alerts_loses_none_an
             assert sum(waits(alert, "mail") for alert in standing) <= overflow.LONGEST_LINE
             failures = post.counted("alert_attempts_total", channel="mail", result="failed")
             assert 0 < failures < 100 * (time.monotonic() - down)
+            assert psutil.Process().memory_info().rss - memory < MOST_MEMORY
             mailbox.answer = "250 Ok"
             await post.until(
                 lambda alerts: all_are(alerts, "mail", *DONE),

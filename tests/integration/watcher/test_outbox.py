@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from crony_ops.alerts.overflow import LONGEST_LINE, MOST_GATHERED, overflow
 from crony_ops.model.alert import Alert, Delivery, DeliveryState
 from crony_ops.store import Batcher, Etcd, Mirror
-from crony_ops.store.keys import Keys
 from crony_ops.watcher.outbox import Outbox
 from crony_ops.watcher.view import View
 from tests.integration.watcher.post_office import PostOffice, failed
+
+if TYPE_CHECKING:
+    from crony_ops.store.keys import Keys
 
 WAITING = Delivery()
 DELIVERED = Delivery(state=DeliveryState.delivered)

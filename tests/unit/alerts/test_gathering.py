@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from crony_ops.alerts.gathering import MESSAGES_A_MINUTE, NOWHERE, Plan, plan
 from crony_ops.alerts.settings import Route
 from crony_ops.alerts.silences import fits
-from crony_ops.model.alert import Alert, Cause, DeliveryState, Severity, Silence
+from crony_ops.model.alert import Alert, Cause, Delivery, DeliveryState, Severity, Silence
 
 NOON = 1_800_000_000.0
 CHANNELS = ("mail", "feishu")
@@ -113,6 +114,36 @@ class TestRouting:
         assert ways["mail"].on_duty == ("ou_1",)
         assert ways["feishu"].to == ("c@x.org",)
 
+    @pytest.mark.parametrize(
+        ("age", "fields", "is_sent"),
+        [
+            (60, {}, True),
+            (86_400, {}, False),
+            (86_400, {"facts": {"failures": 1}}, True),
+            (86_400, {"since": NOON - 86_400}, True),
+        ],
+    )
+    def test_what_a_version_made_that_told_nobody_is_not_told_when_it_is_old(
+        self, age: int, fields: dict[str, Any], is_sent: bool
+    ) -> None:
+        """An upgrade is no flood of what was the matter last month."""
+        old = alert(at=NOON - age, **fields)
+        state = DeliveryState.waiting if is_sent else DeliveryState.silenced
+        ways = planned([old]).deliveries[old.id]
+        assert {way.state for way in ways.values()} == {state}
+
+    def test_what_waits_for_a_channel_that_is_gone_is_given_up_after_a_day(self) -> None:
+        """Not at once: a watcher with older settings may lead for a moment."""
+        ways = {"mail": Delivery(), "gone": Delivery(state=DeliveryState.retrying, answer="busy")}
+        waits = alert(deliveries=ways)
+        assert planned([waits], NOON + 86_000).deliveries == {}
+        (given_up,) = planned([waits], NOON + 87_000).deliveries[waits.id].items()
+        assert given_up[0] == "gone"
+        assert given_up[1].state is DeliveryState.given_up
+        assert "no such channel" in given_up[1].answer
+        done = waits.model_copy(update={"deliveries": dict([given_up])})
+        assert planned([done], NOON + 90_000).deliveries == {}
+
     def test_what_leads_nowhere_is_said_so(self) -> None:
         made = planned([alert()], channels=())
         assert made.deliveries[alert().id][NOWHERE].state is DeliveryState.silenced
@@ -206,6 +237,37 @@ class TestAStorm:
         assert digest.alert.title == "7 nodes are lost"
         assert digest.alert.message.startswith("14 jobs moved; 7 failed")
         assert digest.alert.severity is Severity.critical
+
+    def test_a_leader_that_dies_after_a_digest_of_late_news_loses_none_that_come_then(self) -> None:
+        """They are of the time of their runs, which may be long ago when their node is heard of."""
+        late = [alert(f"j{n}", NOON - 1200) for n in range(7)]
+        before = planned(late)
+        [digest] = before.digests
+        stand = [a.model_copy(update={"deliveries": before.deliveries.get(a.id, {})}) for a in late]
+        new = alert("new", NOON - 1200)
+        made = planned([*stand, digest.alert, new], NOON + 1)
+        assert made.gathered.keys() == set(digest.members)
+        assert made.deliveries.keys() == {new.id}
+
+    def test_a_digest_of_other_routes_has_an_id_of_its_own(self) -> None:
+        late = [alert(f"j{n}", NOON - 1200, cause="lost") for n in range(7)]
+        [before] = planned(late).digests
+        routes = (Route(channels=("mail",)),)
+        [after] = planned([*late, before.alert], NOON + 1, routes).digests
+        assert after.alert.id != before.alert.id
+
+    def test_many_digests_of_many_names_hold_nobody_up(self) -> None:
+        """The leader renews its lease between two plans."""
+        names = tuple(f"job-{n}" for n in range(1000))
+        ways = {"mail": Delivery(state=DeliveryState.delivered)}
+        stand = [
+            alert(f"d{n}", NOON + 9, since=NOON - 9, names=names, deliveries=ways)
+            for n in range(300)
+        ]
+        asked = [alert(f"job-{n}") for n in range(1000)]
+        began = time.process_time()
+        assert planned([*stand, *asked], NOON + 60).digests
+        assert time.process_time() - began < 2
 
     def test_numbers_that_are_none_are_not_summed(self) -> None:
         facts = {"moved": "a few", "failed": 1.5}

@@ -114,6 +114,20 @@ def test_a_job_without_a_node_is_alerted_once_and_noted_until_it_has_one(picture
     assert health(picture).unplaced_since is None
 
 
+@pytest.mark.parametrize("spec", [None, b"?"])
+def test_of_a_job_that_nobody_wants_any_more_nobody_is_told_that_it_has_a_node_again(
+    picture: Picture, spec: bytes | None
+) -> None:
+    picture.carry_out(placed_or_not(picture.view, {"j": "no node is up"}, {"j"}, NOON))
+    if spec is None:
+        picture.etcd.delete(picture.keys.spec("j"))
+    else:
+        picture.etcd.put(picture.keys.spec("j"), spec)
+    picture.carry_out(placed_or_not(picture.view, {}, {}, NOON + 60))
+    (entry,) = picture.etcd.prefix(picture.keys.alerts).values()
+    assert not Alert.from_json(entry.value).ended
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [

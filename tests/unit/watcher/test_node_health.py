@@ -9,6 +9,8 @@ from crony_ops.model.alert import Alert, Severity
 from crony_ops.model.job import Job
 from crony_ops.model.node import PresetFailure, Roster
 from crony_ops.model.run import News
+from crony_ops.store.batcher import MAX_OPS, ops
+from crony_ops.watcher import failover
 from crony_ops.watcher.node_health import FLAP_WINDOW, STEADY_TTLS
 from tests.unit.watcher.picture import NOON, REMIND, TTL, Picture, http_job
 
@@ -193,6 +195,21 @@ def test_a_thousand_jobs_that_fail_in_a_minute_are_five_messages_that_name_all()
     ]
     assert len(sent) <= 5
     assert sorted(n for alert in sent for n in (alert.names or (alert.job,))) == sorted(jobs)
+
+
+def test_a_node_with_more_failed_presets_than_go_into_a_transaction_is_remembered_all_the_same(
+    picture: Picture,
+) -> None:
+    failures = {f"p{n:03}": PresetFailure(reason="exit 1", at=NOON) for n in range(200)}
+    for again in range(10):
+        node = picture.node_up("a", 13 + again)
+        sick = node.model_copy(update={"preset_failures": failures})
+        picture.etcd.put(picture.keys.node("u-a"), sick.to_json(), lease=13 + again)
+        for order in failover.upkeep(picture.view, picture.view.alive(), {}, NOON + again):
+            assert ops(order.txn) < MAX_OPS
+            picture.carry_out([order])
+    assert roster(picture).node.incarnation == 22
+    assert roster(picture).presets_told == tuple(failures)
 
 
 def deliver(picture: Picture, now: float) -> None:
