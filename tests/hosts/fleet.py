@@ -16,7 +16,7 @@ import yaml
 from crony_ops.local.audit import Audit, Series, audit
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
 from crony_ops.model.job import Job
-from crony_ops.model.run import GapRecord, RunRecord, read_run
+from crony_ops.model.run import GapRecord, RunRecord, RunState, read_run
 from crony_ops.schedule import parse_schedule
 from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
 from tests.hosts.lab.inventory import REPOSITORY
@@ -121,19 +121,21 @@ class Fleet:
         none is run twice: by what they wrote on the hosts' disks beside what is on record.
 
         ``earlier`` are records of before: of a run that was lost the true end may come later.
-        ``frozen``: a host, and when it froze (unix seconds). What ran there woke with it, and may
-        have come to its end before the agent, awake again, could see to it.
+        ``frozen``: a host, and when it froze (unix seconds). A run that was lost with it woke with
+        it, and may have come to its end before the agent, awake again, could see to it.
         """
         until = int(time.time())
         found = audit((), (), ())
 
         def sound() -> bool:
             nonlocal found
-            ledger = [line for line in self.ledger() if not _woke_and_ended(line, frozen)]
+            ledger = self.ledger()
             documents = self._documents(jobs)
             now = [run for document in documents for run in _runs(document)]
             # A job of that name may have been one of an earlier test.
             ours = [run for run in (*earlier, *now) if _first(run) > self._began]
+            if frozen is not None:
+                ledger = [line for line in ledger if not _woke_and_ended(line, ours, *frozen)]
             series = [_series(document, ledger, ours, until) for document in documents]
             found = audit(series, ledger, ours)
             return found.sound
@@ -228,11 +230,17 @@ def _runs(document: dict[str, Any]) -> list[RunRecord | GapRecord]:
     return [read_run(json.dumps(run).encode()) for run in document["runs"]]
 
 
-def _woke_and_ended(line: LedgerLine, frozen: tuple[Host, float] | None) -> bool:
-    if frozen is None or line.event != "end":
+def _woke_and_ended(
+    line: LedgerLine, records: Sequence[RunRecord | GapRecord], host: Host, since: float
+) -> bool:
+    if line.event != "end" or line.node != host.name or not line.tick <= since < line.at:
         return False
-    host, since = frozen
-    return line.node == host.name and line.tick <= since < line.at
+    return any(
+        isinstance(run, RunRecord)
+        and (run.job_id, run.run_id) == (line.job, line.run)
+        and run.state in (RunState.lost, RunState.fenced)
+        for run in records
+    )
 
 
 def _first(run: RunRecord | GapRecord) -> int:
