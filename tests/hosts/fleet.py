@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import yaml
 from crony_ops.local.audit import Audit, Series, audit
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
 from crony_ops.model.job import Job
-from crony_ops.model.run import GapRecord, RunRecord, RunState, read_run
+from crony_ops.model.run import GapRecord, RunRecord, read_run
 from crony_ops.schedule import parse_schedule
 from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
 from tests.hosts.lab.inventory import REPOSITORY
@@ -121,8 +121,8 @@ class Fleet:
         none is run twice: by what they wrote on the hosts' disks beside what is on record.
 
         ``earlier`` are records of before: of a run that was lost the true end may come later.
-        ``frozen``: a host, and when it froze (unix seconds). A run that was lost with it woke with
-        it, and may have come to its end before the agent, awake again, could see to it.
+        ``frozen``: a host, and when it froze (unix seconds). What was under way there woke with it,
+        and may have ended before the agent could see to it: by its own time, when it froze.
         """
         until = int(time.time())
         found = audit((), (), ())
@@ -135,7 +135,7 @@ class Fleet:
             # A job of that name may have been one of an earlier test.
             ours = [run for run in (*earlier, *now) if _first(run) > self._began]
             if frozen is not None:
-                ledger = [line for line in ledger if not _woke_and_ended(line, ours, *frozen)]
+                ledger = [_by_its_time(line, *frozen) for line in ledger]
             series = [_series(document, ledger, ours, until) for document in documents]
             found = audit(series, ledger, ours)
             return found.sound
@@ -230,17 +230,9 @@ def _runs(document: dict[str, Any]) -> list[RunRecord | GapRecord]:
     return [read_run(json.dumps(run).encode()) for run in document["runs"]]
 
 
-def _woke_and_ended(
-    line: LedgerLine, records: Sequence[RunRecord | GapRecord], host: Host, since: float
-) -> bool:
-    if line.event != "end" or line.node != host.name or not line.tick <= since < line.at:
-        return False
-    return any(
-        isinstance(run, RunRecord)
-        and (run.job_id, run.run_id) == (line.job, line.run)
-        and run.state in (RunState.lost, RunState.fenced)
-        for run in records
-    )
+def _by_its_time(line: LedgerLine, host: Host, since: float) -> LedgerLine:
+    under_way = line.node == host.name and line.tick <= since < line.at
+    return replace(line, at=since) if under_way and line.event == "end" else line
 
 
 def _first(run: RunRecord | GapRecord) -> int:
