@@ -140,6 +140,15 @@ def test_no_secret_is_in_a_unit_a_command_line_an_environment_or_the_journal(fle
         assert {Path(path) for path in found} == own, host.name
 
 
+def test_a_job_can_read_no_secret_of_its_host(fleet: Fleet) -> None:
+    keys = "find /etc/crony /etc/etcd -name '*.key'"
+    for host in fleet.hosts:
+        names = {Path(path).stem for path in host.sh(keys).out.split()}
+        assert names == {f"{who}-{host.name}" for who in ("etcd", "node", "watcher")} | {"root"}
+        read = host.sh(f"for key in $({keys}); do runuser -u crony -- cat $key; done", check=False)
+        assert read.out == ""
+
+
 def test_a_renewed_certificate_comes_into_force_and_its_key_is_shown_nowhere(fleet: Fleet) -> None:
     host = fleet.hosts[-1]
     name = f"node-{host.name}"
