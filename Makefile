@@ -21,13 +21,12 @@ demo: $(INSTALLED) ## a cluster on this machine loses a node and its leader; eve
 up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl-C
 	@$(BIN)/crony-ops up
 
-test: $(INSTALLED) etcd sshd ## all tests: against real etcd servers, then on real hosts where that can be
+test: $(INSTALLED) etcd sshd ## all tests but those on real hosts, against real etcd servers
 	@$(BIN)/pytest -q --ignore=tests/hosts -n 3 --dist worksteal
-	@$(MAKE) --no-print-directory hosts
 
 # They measure times, so nothing runs beside them.
-hosts: $(INSTALLED) etcd nspawn ## the tests on real hosts alone: Ansible, systemd, power cuts (as root)
-	@$(BIN)/pytest -q -rs tests/hosts
+hosts: $(INSTALLED) etcd nspawn ## the tests on real hosts: Ansible, systemd, power cuts (as root; takes long)
+	@$(BIN)/pytest -q tests/hosts
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles
 	@$(BIN)/ruff check -q .

@@ -23,6 +23,7 @@ from tests.hosts.lab.inventory import REPOSITORY
 from tests.hosts.warm_cli import WarmCli
 
 LEDGER = "/srv/ledger/lines"
+PRESETS = REPOSITORY / "roles/crony_node/files/presets"
 _RECAP = re.compile(
     r"^(\S+)\s+: ok=(\d+)\s+changed=(\d+)\s+unreachable=(\d+)\s+failed=(\d+)", re.MULTILINE
 )
@@ -149,13 +150,13 @@ class Fleet:
     def _documents(self, jobs: Sequence[str]) -> list[dict[str, Any]]:
         return [self.asked("jobs", job) for job in jobs]
 
-    def sync(self, jobs: Mapping[str, Mapping[str, Any]]) -> None:
-        """Make these the cluster's jobs."""
+    def sync(self, jobs: Mapping[str, Mapping[str, Any]], presets: Path = PRESETS) -> None:
+        """Make these the cluster's jobs. ``presets`` is the folder of those that they may name."""
         # Beside the inventory: what is in it Ansible takes for a part of it.
         folder = self.inventory.with_name(f"{self.inventory.name}-git")
-        if not folder.exists():
-            (folder / "jobs").mkdir(parents=True)
-            (folder / "presets").symlink_to(REPOSITORY / "roles/crony_node/files/presets")
+        (folder / "jobs").mkdir(parents=True, exist_ok=True)
+        (folder / "presets").unlink(missing_ok=True)
+        (folder / "presets").symlink_to(presets)
         (folder / "jobs/all.yaml").write_text(yaml.safe_dump({"jobs": {**jobs}}))
         for host in self.hosts:
             # Jobs run as a user who may write nowhere else.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.hosts.lab.inventory import REPOSITORY
+from tests.hosts.fleet import PRESETS
 
 if TYPE_CHECKING:
     from tests.hosts.fleet import Fleet, Play
 
-OURS = REPOSITORY / "roles/crony_node/files/presets"
 BROKEN = "#!/bin/sh\necho 'the mirror is gone' >&2\nexit 3\n"
 
 
@@ -24,8 +23,8 @@ class Presets:
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self.folder = fleet.inventory / "jobs" / "presets"
-        shutil.copytree(OURS, self.folder)
+        self.folder = fleet.inventory.with_name(f"{fleet.inventory.name}-presets")
+        shutil.copytree(PRESETS, self.folder)
 
     def roll_out(self, offered: Mapping[str, Sequence[str]], *, check: bool = True) -> Play:
         """``offered``: names of presets by the name of a host."""
@@ -107,7 +106,8 @@ def test_a_preset_that_fails_is_not_offered_and_harms_nothing_else(
         {
             "here": fleet.noted("@every 1s", presets=["work-folder"], run_on={"node": "h1"}),
             "nowhere": fleet.noted("@every 1s", presets=["broken"]),
-        }
+        },
+        presets.folder,
     )
     fleet.until(lambda: {line.job for line in fleet.ledger()} == {"here"}, "other jobs go on")
     assert fleet.holder("nowhere") is None
