@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from aiohttp import web
 
 from crony_ops.model.alert import Alert, DeliveryState, Severity
@@ -36,6 +37,7 @@ def an_alert(n: int) -> Alert:
     )
 
 
+@pytest.mark.timeout(180 + 10 * KILLS)
 async def test_no_alert_is_lost_and_what_comes_twice_has_the_same_key(tmp_path: Path) -> None:
     chance = random.Random(KILLS)
 
