@@ -29,6 +29,11 @@ def is_up(fleet: Fleet, host: Host) -> bool:
     return node["state"] == "up" and "not registered" not in shown(host, "StatusText")
 
 
+def is_replaced(host: Host, pid: str) -> bool:
+    """Another process than that one is the agent, and ready: before, no watchdog looks after it."""
+    return shown(host, "ActiveState") == "active" and shown(host, "MainPID") not in (pid, "0")
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One of a job that has no other."""
@@ -94,15 +99,16 @@ def test_no_end_of_the_agent_ends_a_run_and_no_number_of_crashes_fails_the_unit(
 
 def test_an_agent_that_hangs_is_started_again(fleet: Fleet, run: Run) -> None:
     host = fleet.hosts[0]
+    before = shown(host, "MainPID")
     host.sh(
         f"mkdir -p {DROP_IN}; printf '[Service]\\nWatchdogSec=3\\n' >{DROP_IN}/soon.conf;"
         f" systemctl daemon-reload; systemctl kill --kill-who=main --signal=KILL {UNIT}"
     )
     fleet.until(lambda: shown(host, "WatchdogUSec") == "3s", "its watchdog is short of patience")
-    fleet.until(lambda: is_up(fleet, host), "it is registered")
+    fleet.until(lambda: is_replaced(host, before) and is_up(fleet, host), "it is registered")
     before = shown(host, "MainPID")
     host.sh(f"kill -STOP {before}")
-    fleet.until(lambda: shown(host, "MainPID") not in (before, "0"), "another takes its place", 120)
+    fleet.until(lambda: is_replaced(host, before), "another takes its place", 30)
     fleet.until(lambda: is_up(fleet, host), "it is registered", 60)
     assert run.lives()
     assert run.end(fleet)["state"] == "succeeded"
