@@ -44,7 +44,7 @@ def send_sample(
     """Send a made-up alert over a channel, for real, and show what the server answers.
 
     Run it on a watcher's host, as its user, so that it reads the secrets that the watcher reads:
-    sudo -u crony crony-ops alerts test mail.
+    sudo -u crony-watcher crony-ops alerts test mail.
 
     Examples:
       $ crony-ops alerts test mail --cause node-lost  # ends with 2 if there is no such channel
