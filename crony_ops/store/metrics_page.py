@@ -11,6 +11,7 @@ import re
 import ssl
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -54,8 +55,11 @@ def _fetch(settings: EtcdSettings, address: str, timeout: float) -> str:
         urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
     )
     url = f"{'https' if settings.tls else 'http'}://{address}/metrics"
-    with opener.open(url, timeout=timeout) as answer:
-        page: bytes = answer.read(MOST)
+    try:
+        with opener.open(url, timeout=timeout) as answer:
+            page: bytes = answer.read(MOST)
+    except HTTPException as error:
+        raise ValueError(f"{address} answers no HTTP: {type(error).__name__}") from None
     return page.decode("utf-8", "replace")
 
 

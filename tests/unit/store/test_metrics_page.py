@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from crony_ops.store.metrics_page import SelfReport, parse_page
+from crony_ops.store.metrics_page import SelfReport, fetch_page, parse_page
+from crony_ops.store.settings import EtcdSettings
 
 PAGE = """\
 # HELP etcd_server_is_leader Whether or not this member is a leader. 1 if is, 0 otherwise.
@@ -49,3 +52,15 @@ def test_a_quota_may_be_untold() -> None:
 def test_what_is_no_page_of_etcd_is_refused(page: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         parse_page(page)
+
+
+async def test_an_answer_that_is_no_http_is_refused() -> None:
+    async def babble(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\x00\x01 nothing of the kind\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        settings = EtcdSettings(endpoints=(f"{host}:{port}",))
+        with pytest.raises(ValueError, match="answers no HTTP"):
+            await fetch_page(settings, f"{host}:{port}", 5)
