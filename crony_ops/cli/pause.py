@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,7 +13,7 @@ from crony_ops.cli.cursors import check_clock, cursors_of, tick_of
 from crony_ops.cli.terminal.connection import connected
 from crony_ops.cli.terminal.operator import operator
 from crony_ops.cli.terminal.output import console, wall_time
-from crony_ops.cli.terminal.waiting import read_duration
+from crony_ops.cli.terminal.until import ForOption, UntilOption, end_of
 from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import InvalidInput, OutcomeUnknown
 from crony_ops.model.node import Pause
@@ -45,12 +44,8 @@ def pause(
     settings: EtcdSettings,
     jobs: _Jobs,
     why: Annotated[str, typer.Option("--why", help="for those who see it in status")] = "",
-    how_long: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="how long: 2h, 1d")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="until when: 2026-12-01T08:00")
-    ] = None,
+    how_long: ForOption = None,
+    until: UntilOption = None,
 ) -> None:
     """Let jobs rest: their ticks pass, a run under way goes on. `crony-ops run` still runs them.
 
@@ -61,7 +56,7 @@ def pause(
       $ crony-ops pause disk-usage heartbeat --until 2030-12-01T08:00
     """
     now = time.time()
-    order = Pause(who=operator(), at=now, why=why, until=end_of_pause(how_long, until, now))
+    order = Pause(who=operator(), at=now, why=why, until=end_of(how_long, until, now))
     asyncio.run(pause_jobs(settings, jobs, order))
 
 
@@ -73,32 +68,6 @@ def resume(settings: EtcdSettings, jobs: _Jobs) -> None:
       $ crony-ops resume disk-usage heartbeat
     """
     asyncio.run(resume_jobs(settings, jobs))
-
-
-def end_of_pause(how_long: str | None, until: str | None, now: float) -> float | None:
-    """Unix seconds, after ``now``; None for a pause without an end. An ISO time without an offset
-    is in this machine's zone.
-
-    Raises InvalidInput.
-    """
-    if how_long is not None and until is not None:
-        raise InvalidInput(reason="--for and --until say the same: give one of them")
-    if how_long is not None:
-        duration = read_duration("--for", how_long)
-        if not duration:
-            raise InvalidInput(reason=f"--for {how_long!r} is over at once")
-        return now + duration
-    if until is None:
-        return None
-    try:
-        end = datetime.fromisoformat(until).timestamp()
-    except ValueError:
-        raise InvalidInput(
-            reason=f"--until {until!r} is no time (2026-12-01T08:00); a duration goes with --for"
-        ) from None
-    if end <= now:
-        raise InvalidInput(reason=f"--until {until!r} has passed already")
-    return end
 
 
 async def pause_jobs(settings: EtcdSettings, jobs: Sequence[str], order: Pause) -> None:

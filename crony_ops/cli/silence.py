@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crony_ops.cli.completion import job_ids, node_names
-from crony_ops.cli.pause import end_of_pause
 from crony_ops.cli.terminal.connection import connected
 from crony_ops.cli.terminal.operator import operator
 from crony_ops.cli.terminal.output import Output, OutputOption, console, say, show, table, wall_time
+from crony_ops.cli.terminal.until import ForOption, UntilOption, end_of
 from crony_ops.errors import InvalidInput
 from crony_ops.model.alert import Silence
 from crony_ops.store.keys import Keys
@@ -68,12 +68,8 @@ def add(
     group: Annotated[str, typer.Option("--group", help="of nodes")] = "",
     label: Annotated[str, typer.Option("--label", metavar="NAME[=VALUE]", help="of jobs")] = "",
     everything: Annotated[bool, typer.Option("--everything", help="each and every alert")] = False,
-    how_long: Annotated[
-        str | None, typer.Option("--for", metavar="DURATION", help="how long: 2h, 1d")
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="TIME", help="until when: 2026-12-01T08:00")
-    ] = None,
+    how_long: ForOption = None,
+    until: UntilOption = None,
     why: Annotated[str, typer.Option("--why", help="for those who see it in the list")] = "",
 ) -> None:
     """Keep alerts back that fit all that is named: of a job, a node, a group, a label.
@@ -86,7 +82,7 @@ def add(
       $ crony-ops silence add --job disk-usage --until 2030-12-01T08:00
     """
     now = time.time()
-    end = end_of_pause(how_long, until, now)
+    end = end_of(how_long, until, now)
     if end is None:
         raise InvalidInput(reason="--for or --until: a silence that never ends is forgotten")
     named = bool(job or node or group or label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crony_ops.cli.cursors import clock_offset
-from crony_ops.cli.pause import end_of_pause
+from crony_ops.cli.terminal.until import end_of
 from crony_ops.cli.view.lookup import UnknownName, node_named
 from crony_ops.errors import InvalidInput
 from tests.integration.cli.example_fleet import node
@@ -39,7 +39,7 @@ def test_an_unknown_node_names_the_nearest() -> None:
 def test_a_pause_ends_at_a_time_or_after_a_while_or_never(
     how_long: str | None, until: str | None, end: float | None
 ) -> None:
-    assert end_of_pause(how_long, until, NOW) == end
+    assert end_of(how_long, until, NOW) == end
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_an_end_that_is_none_or_has_passed_is_refused(
     how_long: str | None, until: str | None
 ) -> None:
     with pytest.raises(InvalidInput):
-        end_of_pause(how_long, until, NOW)
+        end_of(how_long, until, NOW)
 
 
 @pytest.mark.parametrize(("ahead", "off"), [(0, 0), (15, 0), (61, 61), (-4, 0), (-30, -30)])
