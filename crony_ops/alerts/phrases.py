@@ -141,6 +141,12 @@ def spent(seconds: float, language: Language) -> str:
     return text if language == "en" else "".join(_UNITS.get(letter, letter) for letter in text)
 
 
+def first_of(ids: Sequence[str], most: int) -> str:
+    """The first ones of a list for people, and how many more there are."""
+    more = len(ids) - most
+    return ", ".join(ids[:most]) + (f" and {more} more" if more > 0 else "")
+
+
 def _filled(link: str, alert: Alert) -> str:
     for name, value in (("job", alert.job), ("node", alert.node_name), ("run_id", alert.run_id)):
         link = link.replace(f"{{{name}}}", value)

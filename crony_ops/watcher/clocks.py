@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from crony_ops.model.alert import Cause
 from crony_ops.store import Txn, mod_is, put
 from crony_ops.watcher.node_health import alert_of
+from crony_ops.watcher.order import make_alerts
 
 if TYPE_CHECKING:
     from crony_ops.model.alert import Alert
@@ -77,6 +78,6 @@ def note_clock(
         (mod_is(roster.entry.key, roster.entry.mod_revision),),
         (
             put(roster.entry.key, changed.to_json()),
-            *(put(keys.alert(alert.id), alert.to_json()) for alert in alerts),
+            *make_alerts(keys, alerts),
         ),
     ), alerts

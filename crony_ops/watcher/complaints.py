@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from crony_ops.alerts.phrases import phrased
 from crony_ops.model.alert import Alert, Cause, Severity
-from crony_ops.store import Txn, absent, put
-from crony_ops.watcher.order import Order
+from crony_ops.store import Txn, absent
+from crony_ops.watcher.order import Order, make_alerts
 
 if TYPE_CHECKING:
     from crony_ops.watcher.view import View
@@ -42,8 +42,8 @@ class Complaints:
 
 
 def _complaint(view: View, alert: Alert) -> Order:
-    key = view.keys.alert(alert.id)
-    return Order(Txn((absent(key),), (put(key, alert.to_json()),)), (alert,))
+    unmade = absent(view.keys.alert(alert.id))
+    return Order(Txn((unmade,), tuple(make_alerts(view.keys, [alert]))), (alert,))
 
 
 def _unreadable(view: View, spelled: str, revision: int, reason: str, now: float) -> Alert:

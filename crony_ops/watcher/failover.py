@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from crony_ops.alerts.phrases import first_of
 from crony_ops.model.cluster import Failover, JobOutcome, Outcome
 from crony_ops.model.node import Node, Roster
 from crony_ops.store import Txn, absent, delete_prefix, exists, mod_is, put
@@ -18,7 +19,7 @@ from crony_ops.watcher.node_health import (
     loss_told,
     presets_told,
 )
-from crony_ops.watcher.order import Order
+from crony_ops.watcher.order import Order, make_alerts
 from crony_ops.watcher.view import Seen
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def note_node(
     roster, alerts = presets_told(roster, now)
     txn = Txn(
         (mod_is(key, entry.mod_revision if entry else 0), exists(keys.node(node.uuid))),
-        (put(key, roster.to_json()), *_made(keys, alerts)),
+        (put(key, roster.to_json()), *make_alerts(keys, alerts)),
     )
     return txn, alerts
 
@@ -102,9 +103,9 @@ def close_failover(
     )
     facts: dict[str, str | int] = {
         **counts,
-        "moved_jobs": _ids(moved),
-        "failed_jobs": _ids(failed),
-        "lost_jobs": _ids(lost),
+        "moved_jobs": first_of(moved, MAX_IDS_IN_AN_ALERT),
+        "failed_jobs": first_of(failed, MAX_IDS_IN_AN_ALERT),
+        "lost_jobs": first_of(lost, MAX_IDS_IN_AN_ALERT),
     }
     when = [mod_is(failover.entry.key, failover.entry.mod_revision)]
     told: list[Op] = []
@@ -120,20 +121,11 @@ def close_failover(
         (
             put(failover.entry.key, closed.to_json()),
             *told,
-            *_made(keys, alerts),
+            *make_alerts(keys, alerts),
             delete_prefix(keys.failover_jobs(before.node, before.incarnation)),
         ),
     )
     return txn, alerts
-
-
-def _made(keys: Keys, alerts: Sequence[Alert]) -> list[Op]:
-    return [put(keys.alert(alert.id), alert.to_json()) for alert in alerts]
-
-
-def _ids(ids: Sequence[str]) -> str:
-    more = len(ids) - MAX_IDS_IN_AN_ALERT
-    return ", ".join(ids[:MAX_IDS_IN_AN_ALERT]) + (f" and {more} more" if more > 0 else "")
 
 
 def waits_to_be_told(view: View) -> bool:
@@ -150,7 +142,7 @@ def told_in_time(view: View, *, ttl: float, remind: int, now: float) -> Iterable
             roster, alerts = ruled
             txn = Txn(
                 (mod_is(seen.entry.key, seen.entry.mod_revision),),
-                (put(seen.entry.key, roster.to_json()), *_made(view.keys, alerts)),
+                (put(seen.entry.key, roster.to_json()), *make_alerts(view.keys, alerts)),
             )
             yield Order(txn, alerts)
 

@@ -16,7 +16,7 @@ from crony_ops.model.cluster import Failover, Health
 from crony_ops.model.job import Job
 from crony_ops.model.spec import Spec
 from crony_ops.store import Txn, delete, mod_is, put
-from crony_ops.watcher.order import Order
+from crony_ops.watcher.order import Order, make_alerts
 
 if TYPE_CHECKING:
     from crony_ops.alerts.watched import Ruled
@@ -103,7 +103,7 @@ def _ruled(
         (
             put(key, health.to_json()),
             *then,
-            *(put(view.keys.alert(alert.id), alert.to_json()) for alert in alerts),
+            *make_alerts(view.keys, alerts),
         ),
     )
     return Order(txn, alerts, job=job_id)

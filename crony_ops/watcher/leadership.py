@@ -12,6 +12,7 @@ from crony_ops.alerts.phrases import phrased
 from crony_ops.errors import OutcomeUnknown
 from crony_ops.model.alert import Alert, Cause, Severity
 from crony_ops.store import Txn, absent, create_is, delete, put
+from crony_ops.watcher.order import make_alerts
 
 if TYPE_CHECKING:
     from crony_ops.model.cluster import Leader
@@ -30,10 +31,7 @@ async def win_election(
     standing = mirror.get(keys.leader)
     if standing is not None:
         return standing.create_revision if standing.lease == lease else None
-    told = [
-        put(keys.alert(alert.id), alert.to_json())
-        for alert in took_over(claim, before, lease=lease)
-    ]
+    told = make_alerts(keys, took_over(claim, before, lease=lease))
     try:
         result = await etcd.txn(
             Txn((absent(keys.leader),), (put(keys.leader, claim.to_json(), lease=lease), *told))

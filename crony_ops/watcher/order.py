@@ -6,9 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from crony_ops.store import put
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from crony_ops.model.alert import Alert
-    from crony_ops.store import Txn
+    from crony_ops.store import Op, Txn
+    from crony_ops.store.keys import Keys
 
 
 class Move(StrEnum):
@@ -35,3 +40,8 @@ class Order:
     note: str = ""
     job: str = ""
     move: Move | None = None
+
+
+def make_alerts(keys: Keys, alerts: Iterable[Alert]) -> list[Op]:
+    """For the transaction that records what they tell of."""
+    return [put(keys.alert(alert.id), alert.to_json()) for alert in alerts]

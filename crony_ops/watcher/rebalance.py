@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
-from crony_ops.alerts.phrases import phrased
+from crony_ops.alerts.phrases import first_of, phrased
 from crony_ops.model.alert import Alert, Cause, Severity
-from crony_ops.store import Txn, delete, mod_is, put
+from crony_ops.store import Txn, delete, mod_is
 from crony_ops.watcher.eligibility import may_have
-from crony_ops.watcher.order import Order
+from crony_ops.watcher.order import Order, make_alerts
 
 if TYPE_CHECKING:
     from crony_ops.model.cluster import Rebalance
@@ -85,7 +85,6 @@ def ending(keys: Keys, wish: Seen[Rebalance], left: Sequence[Step], now: float) 
         yield Order(Txn(when, (gone,)), note=f"the jobs are spread evenly, as {who} wanted")
     elif now - wish.value.at > LIFE:
         jobs = [step.job_id for step in left]
-        more = f" and {len(jobs) - _JOBS_NAMED} more" if len(jobs) > _JOBS_NAMED else ""
         alert = phrased(
             Alert(
                 id=f"rebalance.{entry.create_revision}",
@@ -94,7 +93,7 @@ def ending(keys: Keys, wish: Seen[Rebalance], left: Sequence[Step], now: float) 
                 title="",
                 message="",
                 at=now,
-                facts={"left": len(jobs), "jobs": f"{', '.join(jobs[:_JOBS_NAMED])}{more}"},
+                facts={"left": len(jobs), "jobs": first_of(jobs, _JOBS_NAMED)},
             )
         )
-        yield Order(Txn(when, (gone, put(keys.alert(alert.id), alert.to_json()))), (alert,))
+        yield Order(Txn(when, (gone, *make_alerts(keys, [alert]))), (alert,))
