@@ -6,7 +6,7 @@ a channel's keeps a hundred messages from being held against a server that is do
 
 from __future__ import annotations
 
-from crony_ops.model.alert import Alert, Delivery, DeliveryState
+from crony_ops.model.alert import MAX_ANSWER, Alert, Delivery, DeliveryState
 
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 900.0
 """Seconds between two attempts at one message."""
@@ -16,8 +16,6 @@ PATIENCE = 86_400.0
 """Seconds from the making of an alert until it is given up."""
 FEWEST_ATTEMPTS = 3
 """However old an alert is by then: nobody may have led for a day."""
-
-MAX_ANSWER = 300
 
 
 def after_success(before: Delivery, answer: str, now: float) -> Delivery:

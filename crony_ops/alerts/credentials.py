@@ -9,6 +9,7 @@ from yarl import URL
 
 from crony_ops.alerts.legible import one_line
 from crony_ops.alerts.message import Undelivered
+from crony_ops.model.alert import MAX_ANSWER
 from crony_ops.secrets.lookup import NoSecret, Secrets
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from crony_ops.secrets.redaction import Redaction
 
-MOST_TOLD = 300
-"""Characters of a server's answer or of an error."""
 _LONG = 16
 """Characters: a part of a URL's path from which on it may be a token."""
 
@@ -43,7 +42,7 @@ def told(text: str, redactions: Iterable[Redaction]) -> str:
     in one line, short."""
     for redaction in redactions:
         text = redaction(text, cut=True)
-    return one_line(text)[:MOST_TOLD]
+    return one_line(text)[:MAX_ANSWER]
 
 
 @contextmanager

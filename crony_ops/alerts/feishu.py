@@ -94,7 +94,7 @@ def signed(secret: str, at: int) -> dict[str, str]:
 
 def judged(answer: Answer) -> Undelivered | None:
     """None for what was taken: Feishu tells its errors by a code of its own, mostly in a 200."""
-    said = _said(answer.text)
+    said = answer.fields()
     code = said.get("code", said.get("StatusCode"))
     failure = verdict(answer)
     if isinstance(code, bool) or not isinstance(code, int):
@@ -112,11 +112,3 @@ def judged(answer: Answer) -> Undelivered | None:
         permanent=wrong,
         retry_after=answer.retry_after,
     )
-
-
-def _said(text: str) -> dict[str, Any]:
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return said if isinstance(said, dict) else {}

@@ -18,7 +18,7 @@ from crony_ops.alerts.line import waits
 from crony_ops.alerts.phrases import phrased
 from crony_ops.alerts.routing import ways
 from crony_ops.alerts.silences import silenced_by
-from crony_ops.model.alert import Alert, Delivery, DeliveryState, Severity
+from crony_ops.model.alert import Alert, Delivery, DeliveryState
 
 if TYPE_CHECKING:
     from crony_ops.alerts.settings import Route
@@ -249,7 +249,7 @@ def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
             # Not that of an earlier one, which may stand though other routes hold by now.
             id=f"digest.{first.id}.{int(now)}",
             cause=first.cause,
-            severity=max((alert.severity for alert in members), key=list(Severity).index),
+            severity=max((alert.severity for alert in members), key=lambda severity: severity.rank),
             title="",
             message="",
             # A node's clock may be ahead of ours.

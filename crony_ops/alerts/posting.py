@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import ssl
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
@@ -36,6 +37,14 @@ class Answer:
     status: int
     text: str = ""
     retry_after: float | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Those of the JSON object that it is; none if it is another thing."""
+        try:
+            said = json.loads(self.text)
+        except (ValueError, RecursionError):
+            return {}
+        return said if isinstance(said, dict) else {}
 
     def __str__(self) -> str:
         try:

@@ -25,7 +25,7 @@ def due(health: Health, watched: Watched, now: float) -> Ruled:
     a newer one's, and left alone."""
     alerts: tuple[Alert, ...] = ()
     for cause, told in health.told.items():
-        if cause == Cause.flapping and now - max(health.onsets, default=0.0) >= FLAP_WINDOW:
+        if _has_settled(cause, health, now):
             health, also = _settles(health, told, watched, now)
         elif not told.remind_at or now < told.remind_at:
             continue
@@ -44,10 +44,13 @@ def due(health: Health, watched: Watched, now: float) -> Ruled:
 def is_due(health: Health, now: float) -> bool:
     """Whether ``due`` may have something to say; cheap, for it is asked of every job."""
     return any(
-        (told.remind_at and now >= told.remind_at)
-        or (cause == Cause.flapping and now - max(health.onsets, default=0.0) >= FLAP_WINDOW)
+        (told.remind_at and now >= told.remind_at) or _has_settled(cause, health, now)
         for cause, told in health.told.items()
     )
+
+
+def _has_settled(cause: str, health: Health, now: float) -> bool:
+    return cause == Cause.flapping and now - max(health.onsets, default=0.0) >= FLAP_WINDOW
 
 
 def _event_again(health: Health, cause: Cause, told: Told, watched: Watched, now: float) -> Ruled:

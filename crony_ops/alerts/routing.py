@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from crony_ops.alerts.silences import has_label
-from crony_ops.model.alert import Delivery, Severity
+from crony_ops.model.alert import Delivery
 
 if TYPE_CHECKING:
     from crony_ops.alerts.settings import Route
@@ -42,15 +42,11 @@ def leads(route: Route, alert: Alert) -> bool:
     """Whether all that the route asks for is the alert's."""
     return (
         (not route.cause or alert.cause in route.cause)
-        and _rank(alert.severity) >= _rank(route.severity)
+        and alert.severity.rank >= route.severity.rank
         and (route.group is None or route.group in alert.groups)
         and (route.label is None or has_label(alert, route.label))
         and (route.job is None or route.job == alert.job)
     )
-
-
-def _rank(severity: Severity) -> int:
-    return list(Severity).index(severity)
 
 
 def _once(texts: Iterable[str]) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from crony_ops.model.record import Record
 
 MAX_OUTPUT = 2000
 """Characters of a run's output that an alert carries: the last ones."""
+MAX_ANSWER = 300
+"""Characters of a server's answer, or of what went wrong, that a delivery keeps."""
 
 
 class Severity(StrEnum):
@@ -16,6 +18,11 @@ class Severity(StrEnum):
     info = "info"
     warning = "warning"
     critical = "critical"
+
+    @property
+    def rank(self) -> int:
+        """The worse, the greater."""
+        return list(Severity).index(self)
 
 
 class Cause(StrEnum):
@@ -56,8 +63,8 @@ class Delivery(Record):
 
     ``next_at``: not to be tried before (unix seconds). ``at``: when it came to this state.
     ``answer``: the server's last word or error, or the digest's id; without secrets, one line, at
-    most 300 characters. ``to`` are mail addresses beside the channel's own, ``on_duty`` whom to
-    mention.
+    most MAX_ANSWER characters. ``to`` are mail addresses beside the channel's own, ``on_duty`` whom
+    to mention.
     """
 
     state: DeliveryState = DeliveryState.waiting

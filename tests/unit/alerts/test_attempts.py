@@ -11,7 +11,6 @@ from crony_ops.alerts.attempts import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     LONGEST_REST,
-    MAX_ANSWER,
     PATIENCE,
     after_failure,
     after_success,
@@ -19,7 +18,7 @@ from crony_ops.alerts.attempts import (
     in_a_line,
     rest,
 )
-from crony_ops.model.alert import Alert, Delivery, DeliveryState, Severity
+from crony_ops.model.alert import MAX_ANSWER, Alert, Delivery, DeliveryState, Severity
 
 NOON = 1_800_000_000.0
 HOUR = 3600.0
