@@ -8,6 +8,8 @@ WHEELHOUSE := dist/wheelhouse
 
 # The distribution's etcd, if `make test` had to fetch it, goes before the wheel's.
 export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
+# Programs are started by the hundred: their bytecode is kept, whatever this environment says.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo up test hosts lint bench wheelhouse clean etcd sshd nspawn always

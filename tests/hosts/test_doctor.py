@@ -70,10 +70,10 @@ def test_of_a_healthy_fleet_nothing_fails(fleet: Fleet) -> None:
 
 def test_an_agent_that_is_stopped_is_told_with_how_to_start_it(fleet: Fleet) -> None:
     with stopped(fleet.hosts[1], "crony-node"):
-        fleet.until(
-            lambda: "its agent is lost" in told(examined(fleet), "cluster", "h2"), "it is lost"
-        )
-        unit = told(examined(fleet), "units", "h2")
+        fleet.until(lambda: fleet.asked("nodes", "h2")["node"]["state"] == "lost", "it is lost")
+        document = examined(fleet)
+        assert "its agent is lost" in told(document, "cluster", "h2")
+        unit = told(document, "units", "h2")
         assert "fail crony-node.service is inactive" in unit
         assert f"ssh root@{fleet.hosts[1].address} systemctl start crony-node" in unit
 
