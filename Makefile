@@ -27,7 +27,7 @@ test: $(INSTALLED) etcd sshd ## all tests but those on real hosts, against real 
 	@$(BIN)/pytest -q --ignore=tests/hosts -n 3 --dist worksteal
 
 # They measure times, so nothing runs beside them.
-hosts: $(INSTALLED) etcd nspawn ## the tests on real hosts: Ansible, systemd, power cuts (as root; 17 minutes)
+hosts: $(INSTALLED) etcd nspawn wheelhouse ## the tests on real hosts: Ansible, systemd, power cuts (as root; 17 minutes)
 	@$(BIN)/pytest -q -rs tests/hosts
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles

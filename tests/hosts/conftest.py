@@ -14,7 +14,7 @@ from tests.hosts.lab.cache import one_at_a_time
 from tests.hosts.lab.inventory import REPOSITORY
 
 _HERE = Path(__file__).parent
-_TTL = 4
+_TTL = 3
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

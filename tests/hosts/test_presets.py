@@ -25,14 +25,13 @@ class Presets:
         self._fleet = fleet
         self.folder = fleet.inventory.with_name(f"{fleet.inventory.name}-presets")
         shutil.copytree(PRESETS, self.folder)
+        self._variables.mkdir()
 
     def roll_out(self, offered: Mapping[str, Sequence[str]], *, check: bool = True) -> Play:
         """``offered``: names of presets by the name of a host."""
-        variables = self._variables()
-        variables.mkdir(exist_ok=True)
         for host, names in offered.items():
             said = {"crony_presets": [*names], "crony_node_presets_folder": str(self.folder)}
-            (variables / f"{host}.yml").write_text(yaml.safe_dump(said))
+            (self._variables / f"{host}.yml").write_text(yaml.safe_dump(said))
         return self._fleet.play("presets", "--limit", ",".join(offered), check=check)
 
     def ready(self) -> dict[str, list[str]]:
@@ -40,19 +39,20 @@ class Presets:
 
     def put_back(self) -> None:
         shutil.rmtree(self.folder)
-        changed = [variables.stem for variables in self._variables().iterdir()]
-        shutil.rmtree(self._variables())
+        changed = [variables.stem for variables in self._variables.iterdir()]
+        shutil.rmtree(self._variables)
         self._fleet.play("presets", "--limit", ",".join(changed))
 
+    @property
     def _variables(self) -> Path:
         return self._fleet.inventory / "host_vars"
 
 
-@pytest.fixture
-def presets(fleet: Fleet) -> Iterator[Presets]:
-    presets = Presets(fleet)
+@pytest.fixture(scope="module")
+def presets(rolled_out: Fleet) -> Iterator[Presets]:
+    """What a test has rolled out stays until the last has ended."""
+    presets = Presets(rolled_out)
     yield presets
-    fleet.restore()
     presets.put_back()
 
 

@@ -16,7 +16,7 @@ from tests.hosts.lab.inventory import REPOSITORY
 if TYPE_CHECKING:
     from tests.hosts.lab import Outcome
 
-SETTINGS = "/etc/crony/node.yaml"
+SCRIPT = "/etc/crony/presets/work-folder.sh"
 
 
 @pytest.fixture
@@ -63,21 +63,21 @@ def test_where_all_is_as_it_should_be_nothing_is_changed(fleet: Fleet, checkout:
 
 
 def test_a_check_tells_what_a_rollout_then_puts_right(fleet: Fleet, checkout: Path) -> None:
-    settings = fleet.hosts[1].path(SETTINGS)
-    written = settings.read_text()
-    settings.write_text(written + "log_days: 3\n")
-    at_fault = ("nodes", "--limit", "h2", "--diff")
+    script = fleet.hosts[1].path(SCRIPT)
+    written = script.read_text()
+    script.write_text(f"{written}# by hand\n")
+    at_fault = ("presets", "--limit", "h2", "--diff")
 
     told = rollout(fleet, checkout, *at_fault, "--check", "-o", "json")
     assert states(told) == {"h2": "changed"}
-    [change] = [each for each in read(told)["changes"] if "-log_days: 3" in each["diff"]]
+    [change] = [each for each in read(told)["changes"] if "-# by hand" in each["diff"]]
     assert change["host"] == "h2"
-    assert "log_days" in settings.read_text()
+    assert "by hand" in script.read_text()
 
     done = rollout(fleet, checkout, *at_fault)
     assert "1 changed" in done.out.splitlines()[-1]
-    assert "-log_days: 3" in done.err
-    assert settings.read_text() == written
+    assert "-# by hand" in done.err
+    assert script.read_text() == written
 
 
 def test_a_host_that_cant_be_reached_is_told_of_and_fails_the_rollout(
