@@ -52,7 +52,7 @@ def rolled_out(lab: Lab, wheelhouse: Path) -> Iterator[Fleet]:
         {"etcd": [h1, h2, h3], "watchers": [h1, h2, h3], "web": [h1, h2], "db": [h3]},
         crony_wheelhouse=str(wheelhouse),
         # The records of all runs of a test are held against what they wrote.
-        crony_node_settings={"ttl": _TTL, "keep_runs": 1000, "stop_grace": 5},
+        crony_node_settings={"ttl": _TTL, "keep_runs": 1000, "stop_grace": 3},
         crony_watcher_settings={"ttl": _TTL},
     )
     fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)

@@ -23,6 +23,14 @@ def shown(host: Host, name: str) -> str:
     return host.sh(f"systemctl show --property {name} --value {UNIT}").out.strip()
 
 
+def set_for_now(host: Host, setting: str) -> None:
+    """Of the unit, until the test has ended."""
+    file = f"{DROP_IN}/for-now.conf"
+    host.sh(
+        f"mkdir -p {DROP_IN}; printf '[Service]\\n{setting}\\n' >{file}; systemctl daemon-reload"
+    )
+
+
 def is_up(fleet: Fleet, host: Host) -> bool:
     """Registered by the agent that runs now."""
     node = fleet.asked("nodes", host.name)["node"]
@@ -77,6 +85,8 @@ def test_no_end_of_the_agent_ends_a_run_and_no_number_of_crashes_fails_the_unit(
     fleet: Fleet, run: Run
 ) -> None:
     host = fleet.hosts[0]
+    # So quickly that systemd's own limit of starts would be reached.
+    set_for_now(host, "RestartSec=50ms")
     crash = (
         "before=0; for crash in $(seq 6); do"
         f" until pid=$(systemctl show --property MainPID --value {UNIT})"
@@ -100,10 +110,8 @@ def test_no_end_of_the_agent_ends_a_run_and_no_number_of_crashes_fails_the_unit(
 def test_an_agent_that_hangs_is_started_again(fleet: Fleet, run: Run) -> None:
     host = fleet.hosts[0]
     before = shown(host, "MainPID")
-    host.sh(
-        f"mkdir -p {DROP_IN}; printf '[Service]\\nWatchdogSec=3\\n' >{DROP_IN}/soon.conf;"
-        f" systemctl daemon-reload; systemctl kill --kill-who=main --signal=KILL {UNIT}"
-    )
+    set_for_now(host, "WatchdogSec=3")
+    host.sh(f"systemctl kill --kill-who=main --signal=KILL {UNIT}")
     fleet.until(lambda: shown(host, "WatchdogUSec") == "3s", "its watchdog is short of patience")
     fleet.until(lambda: is_replaced(host, before) and is_up(fleet, host), "it is registered")
     before = shown(host, "MainPID")

@@ -31,7 +31,7 @@ def rollout(
     fleet: Fleet, folder: Path, *arguments: str, status: int = 0, plain: bool = False
 ) -> Outcome:
     command = ["crony-ops", "rollout", *arguments, "--inventory", str(fleet.inventory)]
-    env = {} if plain else MITOGEN
+    env = {"ANSIBLE_TIMEOUT": "3"} if plain else MITOGEN
     outcome = fleet.lab.run(command, env=env, cwd=folder, check=False, timeout=300)
     assert outcome.status == status, outcome
     return outcome

@@ -56,7 +56,7 @@ def test_a_rolling_upgrade_loses_no_tick_and_repeats_none(fleet: Fleet, wheelhou
         "timeout": "20s",
     }
     jobs = {f"tick-{n}": fleet.noted(EVERY_SECOND, **fields) for n in range(2)}
-    jobs["long"] = fleet.noted(EVERY_SECOND, 3, **fields, on_node_loss="rerun")
+    jobs["long"] = fleet.noted(EVERY_SECOND, 2, **fields, on_node_loss="rerun")
     fleet.sync(jobs)
     fleet.until(lambda: {line.job for line in fleet.ledger()} == set(jobs), "every job runs")
     first = int(time.time())
