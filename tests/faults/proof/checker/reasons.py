@@ -1,0 +1,166 @@
+"""Does the history bear out why a tick was not run, or a run had no good end?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import GapRecord, RunRecord, RunState
+from tests.faults.proof.checker.index import End, assignment, timing
+from tests.faults.proof.checker.violation import Violation, shown
+
+if TYPE_CHECKING:
+    from crony_ops.model.job import Job
+    from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Write
+
+RULE = "reasons are borne out"
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[so][0-9]*(?:@\S+)?|[0-9]{8}T[0-9]{6}Z-r[0-9](?:@\S+)?")
+
+
+def unfounded_reasons(index: Index, trouble: Trouble) -> Iterator[Violation]:
+    for end in index.ends:
+        record = end.record
+        if isinstance(record, GapRecord):
+            yield from _missed(index, trouble, end, record)
+        elif record.state is RunState.skipped:
+            yield from _skipped(index, end, record)
+        elif record.state in (RunState.lost, RunState.fenced):
+            yield from _lost(index, trouble, end, record)
+        elif record.state is RunState.killed:
+            yield from _killed(index, end, record)
+
+
+def _missed(index: Index, trouble: Trouble, end: End, gap: GapRecord) -> Iterator[Violation]:
+    """Somebody who had a hand in it was in trouble, or the job was on its way to another node."""
+    touched = (gap.node_name, *_holders(index, gap.job_id), *index.setup.watchers)
+    if trouble.felt(touched, gap.first, end.write.at):
+        return
+    moved = any(
+        gap.first - index.setup.ttl <= write.at <= end.write.at
+        for key in index.homes.get(gap.job_id, ())
+        for write in index.versions(key)
+    )
+    if not moved:
+        what = (
+            f"{gap.count} ticks of {gap.job_id} were missed ({gap.reason}), and nothing was amiss"
+        )
+        yield Violation(RULE, what, (end.write,))
+
+
+def _holders(index: Index, job_id: str) -> set[str]:
+    """The names of the nodes that ever had the job."""
+    start = len(index.keys.jobs)
+    uuids = (key[start:].partition("/")[0] for key in index.homes.get(job_id, ()))
+    return {index.names.get(uuid, uuid) for uuid in uuids}
+
+
+def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
+    name = f"{record.run_id} of {record.job_id} was skipped"
+    if "still running" in record.reason:
+        for run_id in _RUN_ID.findall(record.reason):
+            if not _was_open(index, record, run_id):
+                claim = index.claim_of.get((record.job_id, run_id))
+                ended = index.ends_of.get((record.job_id, run_id), [])
+                seen = shown(
+                    claim.write if claim else None, *(e.write for e in ended[:1]), end.write
+                )
+                yield Violation(RULE, f"{name} for {run_id}, which was not running", seen)
+        return
+    if record.reason.endswith("the job was paused"):
+        known, what = _around(index, index.keys.pause(record.job_id), record), "not paused"
+    elif record.reason.endswith("the job was removed"):
+        known = any(
+            write.value is None and write.at <= record.ended_at + index.setup.tolerance
+            for write in index.versions(index.keys.job(record.node, record.job_id))
+        )
+        what = "not taken away"
+    elif "beyond its grace" in record.reason:
+        known, what = _is_late(index, record), "not that late"
+    else:
+        known, what = False, "never to be skipped for that"
+    if not known:
+        yield Violation(RULE, f"{name} ({record.reason}), and it was {what}", (end.write,))
+
+
+def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
+    """Claimed before the skipped run ended, and not ended by then: by its record, or by itself."""
+    key, tolerance = (record.job_id, run_id), index.setup.tolerance
+    claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
+    begun = [act.at for act in acts[:1]] + ([claim.write.at] if claim else [])
+    ends = [
+        end.record.ended_at
+        for end in index.ends_of.get(key, ())
+        if isinstance(end.record, RunRecord) and end.record.state is not RunState.lost
+    ]
+    over = max([*ends, *(act.at for act in acts)], default=None)
+    return (
+        bool(begun)
+        and min(begun) <= record.ended_at + tolerance
+        and (not ends or over is None or over >= record.ended_at - tolerance)
+    )
+
+
+def _around(index: Index, key: str, record: RunRecord) -> bool:
+    """Whether something stood under the key at the record's end, as far as clocks agree."""
+    at, tolerance = record.ended_at, index.setup.tolerance
+    for write in index.versions(key):
+        if write.value is not None and write.at <= at + tolerance:
+            over = index.next_write(key, write.revision)
+            if over is None or over.at >= at - tolerance:
+                return True
+    return False
+
+
+def _is_late(index: Index, record: RunRecord) -> bool:
+    job = _job_of(index, record)
+    if job is None:
+        return False
+    _, splay = timing(job, record.job_id)
+    return record.ended_at - record.tick - splay >= 1.0
+
+
+def _job_of(index: Index, record: RunRecord) -> Job | None:
+    claim = index.claim_of.get((record.job_id, record.run_id))
+    if claim is None:
+        return None
+    held = index.before(index.keys.job(claim.node, record.job_id), claim.write.revision)
+    return None if held is None else assignment(held.value or "").job
+
+
+def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterator[Violation]:
+    """Its node's key went, or its agent or etcd was in trouble, before the end was on record."""
+    claim = index.claim_of.get((record.job_id, record.run_id))
+    since = record.tick if claim is None else claim.write.at
+    name = index.names.get(record.node, record.node_name)
+    left = claim is not None and _left_its_lease(index, record, claim.write, end.write)
+    told_by_leader = record.reason.startswith("its node")
+    amiss = trouble.felt([name], since - index.setup.ttl, end.write.at)
+    if not left and (told_by_leader or not amiss):
+        what = (
+            f"{record.run_id} of {record.job_id} is {record.state} ({record.reason}), without cause"
+        )
+        yield Violation(RULE, what, shown(claim.write if claim else None, end.write))
+
+
+def _left_its_lease(index: Index, record: RunRecord, claimed: Write, ended: Write) -> bool:
+    """Whether the node's key went between the two."""
+    return any(
+        write.value is None and claimed.revision <= write.revision <= ended.revision
+        for write in index.versions(index.keys.node(record.node))
+    )
+
+
+def _killed(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
+    key = index.keys.kill(record.node, record.job_id, record.run_id)
+    ordered = any(
+        write.value is not None and write.revision <= end.write.revision
+        for write in index.versions(key)
+    )
+    by = [run_id for run_id in _RUN_ID.findall(record.reason) if "replaced by" in record.reason]
+    replaced = any((record.job_id, run_id) in index.claim_of for run_id in by)
+    if not ordered and not replaced:
+        what = f"{record.run_id} of {record.job_id} was killed ({record.reason}), and by nobody"
+        yield Violation(RULE, what, (end.write,))
