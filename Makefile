@@ -10,7 +10,7 @@ WHEELHOUSE := dist/wheelhouse
 export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test hosts lint bench wheelhouse clean etcd sshd nspawn always
+.PHONY: help demo up test hosts faults lint bench wheelhouse clean etcd sshd nspawn always
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -27,6 +27,9 @@ test: $(INSTALLED) etcd sshd ## all tests but those on real hosts, against real 
 # They measure times, so nothing runs beside them.
 hosts: $(INSTALLED) etcd nspawn ## the tests on real hosts: Ansible, systemd, power cuts (as root; 17 minutes)
 	@$(BIN)/pytest -q -rs tests/hosts
+
+faults: $(INSTALLED) etcd ## the promise, proven under faults: make faults DURATION=600 SEED=7
+	@$(BIN)/python -m tests.faults.proof $(DURATION:%=--duration %) $(SEED:%=--seed %)
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles
 	@$(BIN)/ruff check -q .

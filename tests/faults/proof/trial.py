@@ -1,0 +1,197 @@
+"""One run of the proof: the cluster is made, the nemesis does its worst, what happened is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from crony_ops.errors import LocalClusterFailed
+from crony_ops.local.waiting import wait_until
+from tests.faults.proof.cluster import ETCDS, NODES, TTL, WATCHERS, ProofCluster
+from tests.faults.proof.history import (
+    END,
+    FAULTS,
+    LEDGER,
+    SETUP,
+    EndState,
+    History,
+    Setup,
+    Usage,
+    read_history,
+)
+from tests.faults.proof.jobs import Trade
+from tests.faults.proof.nemesis.diary import Diary
+from tests.faults.proof.nemesis.network import Network
+from tests.faults.proof.nemesis.orders import People
+from tests.faults.proof.nemesis.performance import Nemesis
+from tests.faults.proof.nemesis.plan import plan
+from tests.faults.proof.nemesis.processes import Processes
+from tests.faults.proof.nemesis.storage import Storage
+from tests.faults.proof.recorder import Recorder
+from tests.faults.proof.witness import witness
+
+if TYPE_CHECKING:
+    from crony_ops.store.keys import Keys
+
+_PLACED_WITHIN = 60.0
+_SETTLED_WITHIN = 60.0
+_RECORDED_WITHIN = 20.0
+
+
+@dataclass(frozen=True)
+class Trial:
+    """``duration`` of the faults, in seconds. ``say`` is told how it goes on."""
+
+    folder: Path
+    seed: int
+    duration: float
+    say: Callable[[str], None]
+
+    @property
+    def command(self) -> str:
+        return f"make faults DURATION={self.duration:g} SEED={self.seed}"
+
+    async def run(self) -> History:
+        """The folder is made, or emptied of an earlier run's history, and holds this one's at the
+        end. Raises LocalClusterFailed where there is nothing to judge."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ledger = self.folder.absolute() / LEDGER
+        ledger.unlink(missing_ok=True)
+        self.say("starting three etcd members, two watchers and five agents")
+        cluster = ProofCluster(self.folder / "cluster")
+        orders_log = self.folder / "orders.log"
+        async with witness(ledger) as url, cluster:
+            with (
+                orders_log.open("w") as log,
+                contextlib.redirect_stdout(log),
+                contextlib.redirect_stderr(log),
+            ):
+                await self._prove(cluster, Trade(ledger, url))
+        return read_history(self.folder)
+
+    async def _prove(self, cluster: ProofCluster, trade: Trade) -> None:
+        diary = Diary()
+        recorder = Recorder(cluster.settings, cluster.keys.everything, self.folder)
+        people = People(cluster, trade, self.folder, diary)
+        storage = Storage(cluster, recorder, diary)
+        processes, network = Processes(cluster, diary), Network(cluster, diary)
+        nemesis = Nemesis(processes, network, storage, people)
+        began = time.time()
+        async with asyncio.TaskGroup() as group:
+            recording = group.create_task(recorder.run())
+            await people.sync(first="yes")
+            await wait_until(lambda: _all_placed(cluster), "every job has a node", _PLACED_WITHIN)
+            self.say(f"{len(people.wanted)} jobs are placed: {self.duration:g} s of faults begin")
+            before = cluster.usage()
+            steps = plan(self.seed, self.duration, disk=cluster.disk is not None)
+            await nemesis.perform(steps)
+            self.say("all is healed: waiting for rest")
+            end = await self._rest(cluster, people, before)
+            self.say("stopping agents and watchers")
+            await cluster.stop_daemons()
+            await recorder.complete(cluster.store, _RECORDED_WITHIN)
+            recording.cancel()
+        (self.folder / SETUP).write_bytes(self._setup(cluster, began).to_json())
+        faults = sorted(diary.faults, key=lambda fault: fault.began)
+        (self.folder / FAULTS).write_bytes(b"".join(fault.to_json() + b"\n" for fault in faults))
+        (self.folder / END).write_bytes(end.to_json())
+
+    def _setup(self, cluster: ProofCluster, began: float) -> Setup:
+        return Setup(
+            began=began,
+            nodes=cluster.nodes(),
+            watchers=WATCHERS,
+            etcds=ETCDS,
+            ttl=TTL,
+            watcher_ttl=TTL,
+            cmd_auto_allocation=True,
+            settled_within=_SETTLED_WITHIN,
+            may_stay=_may_stay(cluster.keys),
+            command=self.command,
+        )
+
+    async def _rest(
+        self, cluster: ProofCluster, people: People, before: dict[str, tuple[int, int]]
+    ) -> EndState:
+        """What is not settled in time is for the checker to tell of."""
+        deadline = time.monotonic() + _SETTLED_WITHIN
+
+        async def settled() -> bool:
+            await people.mend_cursors()
+            registered = await cluster.registered()
+            there = all(
+                name in registered and registered[name].pid == cluster.child(name).pid
+                for name in NODES
+            )
+            return there and bool(await cluster.leader()) and await _all_placed(cluster)
+
+        with contextlib.suppress(LocalClusterFailed):
+            await wait_until(settled, "nodes, leader and jobs are in place", _SETTLED_WITHIN)
+        await people.rest()
+
+        async def idle() -> bool:
+            keys = cluster.keys
+            lasting = [keys.queue, keys.opens, keys.all_news, keys.onces, keys.rebalance]
+            return not any([await cluster.store.count(prefix) for prefix in lasting])
+
+        with contextlib.suppress(LocalClusterFailed):
+            await wait_until(idle, "nothing is open", max(deadline - time.monotonic(), 30))
+        return await _end_state(cluster, before)
+
+
+async def _all_placed(cluster: ProofCluster) -> bool:
+    keys = cluster.keys
+    wanted = {
+        entry.key.removeprefix(keys.specs)
+        for entry in (await cluster.store.range(keys.specs, keys_only=True)).entries
+    }
+    assigned = (await cluster.store.range(keys.jobs, keys_only=True)).entries
+    return wanted == {entry.key.rpartition("/")[2] for entry in assigned} and bool(wanted)
+
+
+async def _end_state(cluster: ProofCluster, before: dict[str, tuple[int, int]]) -> EndState:
+    there = await cluster.store.range(cluster.keys.everything, keys_only=True)
+    after = cluster.usage()
+    return EndState(
+        at=time.time(),
+        keys={entry.key: entry.lease for entry in there.entries},
+        leases=await _leases(cluster.endpoint(ETCDS[0])),
+        usage={
+            name: Usage(
+                descriptors_before=before[name][0],
+                descriptors_after=after[name][0],
+                memory_before=before[name][1],
+                memory_after=after[name][1],
+            )
+            for name in before.keys() & after.keys()
+        },
+        survivors=tuple(
+            f"{pid} {job} {run}" for pid, (job, run) in sorted(cluster.living_runs().items())
+        ),
+    )
+
+
+async def _leases(endpoint: str) -> tuple[int, ...]:
+    """All that etcd knows of. By its gateway: the messages at hand lack the request."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"http://{endpoint}/v3/lease/leases", json={}) as answer,
+    ):
+        told = await answer.json()
+    return tuple(int(lease["ID"]) for lease in told.get("leases", []))
+
+
+def _may_stay(keys: Keys) -> tuple[str, ...]:
+    """Key prefixes of what outlives its cause, or its occasion."""
+    return (
+        *(keys.nodes, keys.jobs, keys.specs, keys.sync, keys.cursors, keys.runs, keys.healths),
+        *(keys.failovers, keys.alerts, keys.rosters, keys.pauses, keys.watchers, keys.leader),
+        keys.meta,
+    )
