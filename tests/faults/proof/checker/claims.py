@@ -108,10 +108,9 @@ def _too_early(index: Index, trouble: Trouble, claim: Claim) -> Iterator[Violati
     if run.kind is not RunKind.tick:
         return
     early = run.tick - setup.claim_ahead - claim.write.at
-    name = index.names.get(claim.node, "")
-    # A clock is seen to be wrong some time after it was put right: what was claimed by it stays.
-    wrong = trouble.of_kind(name, {Kind.clock}, setup.began, claim.write.at)
-    if early > setup.tolerance and wrong is None:
+    name, clock = index.names.get(claim.node, ""), {Kind.clock}
+    # A clock is known to be wrong only some time after it went: what was claimed by it stays.
+    if early > setup.tolerance and not trouble.of_kind(name, clock, setup.began, claim.write.at):
         what = f"tick {run.tick} of {run.job_id} was claimed {early:.1f} s too early"
         yield Violation("a claim reaches one second ahead", what, (claim.write,))
 

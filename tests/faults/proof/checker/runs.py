@@ -100,8 +100,11 @@ def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
                 what = f"{name} was claimed by {holder} and ran on {elsewhere.node}"
                 yield Violation("nothing runs unclaimed", what, (claim.write, elsewhere))
             early = claim.run.tick - acts[0].at
-            wrong = trouble.of_kind(holder, {Kind.clock}, index.setup.began, acts[0].at)
-            if claim.run.kind is RunKind.tick and early > index.setup.tolerance and wrong is None:
+            if (
+                claim.run.kind is RunKind.tick
+                and early > index.setup.tolerance
+                and not trouble.of_kind(holder, {Kind.clock}, index.setup.began, acts[0].at)
+            ):
                 what = f"{name} started {early:.1f} s before its time"
                 yield Violation("a run starts at its second", what, (claim.write, acts[0]))
         if not ends and not (claim and index.before(claim.write.key, last)):
