@@ -241,7 +241,7 @@ async def _look(
             return False, None, None if isinstance(record, GapRecord) else record
     for entry in opens.entries:
         if order.is_for(entry.key.rpartition("/")[2]):
-            return True, OpenKey(*entry.key.removeprefix(keys.opens).split("/", 2)), None
+            return True, OpenKey.of(entry.key, keys), None
     return False, None, None
 
 

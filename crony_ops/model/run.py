@@ -137,7 +137,7 @@ class RunRecord(Record):
     type: Literal["run"] = "run"
     run_id: str
     job_id: str
-    tick: int
+    tick: Tick
     state: RunState
     kind: RunKind = RunKind.tick
     node: str
@@ -196,8 +196,8 @@ class GapRecord(Record):
     type: Literal["gap"]
     run_id: str
     job_id: str
-    first: int
-    last: int
+    first: Tick
+    last: Tick
     count: int
     reason: str
     node: str = ""
@@ -225,7 +225,7 @@ class News(Record):
     job_id: str
     state: RunState | Literal["missed"]
     at: float
-    tick: int
+    tick: Tick
     node: str = ""
     node_name: str = ""
     count: int = 1
