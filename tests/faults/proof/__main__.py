@@ -13,7 +13,10 @@ import time
 from pathlib import Path
 
 from crony_ops.errors import CronyError
+from tests.faults.proof.checker import check
+from tests.faults.proof.checker.tally import tally
 from tests.faults.proof.history import History, read_history
+from tests.faults.proof.report import report
 from tests.faults.proof.trial import Trial
 
 FOLDER = Path(".crony/faults")
@@ -25,8 +28,9 @@ def say(words: str) -> None:
 
 
 def judge(history: History) -> int:
-    say(f"{len(history.writes)} writes, {len(history.ledger)} acts, {len(history.faults)} faults")
-    return 0
+    violations = check(history)
+    say("judged:\n\n" + report(tally(history), violations, history.setup.command))
+    return 1 if violations else 0
 
 
 def main() -> int:
@@ -48,8 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=float, default=600.0, help="seconds of faults")
     parser.add_argument("--seed", type=int, help="the same seed plans the same faults")
     commands = parser.add_subparsers(dest="command")
-    check = commands.add_parser("check", help="judge the history of an earlier run")
-    check.add_argument("folder", type=Path)
+    again = commands.add_parser("check", help="judge the history of an earlier run")
+    again.add_argument("folder", type=Path)
     return parser
 
 

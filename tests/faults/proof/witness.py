@@ -43,7 +43,7 @@ async def witness(ledger: Path) -> AsyncIterator[str]:
     app = web.Application()
     app.router.add_get("/{seconds}/{status}", answer)
     # What is not answered yet is not waited for at the end; 0 would be for ever.
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

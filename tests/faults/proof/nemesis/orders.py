@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import random
 import time
@@ -118,11 +119,10 @@ class People:
         """Pause every job, so that nothing is due any more. Raises StoreError."""
         specs = (await self._cluster.store.range(self._cluster.keys.specs, keys_only=True)).entries
         jobs = [entry.key.rpartition("/")[2] for entry in specs]
-        order = Pause(who=_WHO, at=time.time())
-        await pause.pause_jobs(self._settings, jobs, order)
-        for job in jobs:
-            with self._diary.noted(Kind.pause, job):
-                pass
+        with contextlib.ExitStack() as notes:
+            for job in jobs:
+                notes.enter_context(self._diary.noted(Kind.pause, job))
+            await pause.pause_jobs(self._settings, jobs, Pause(who=_WHO, at=time.time()))
 
     @property
     def _settings(self) -> EtcdSettings:
