@@ -174,16 +174,22 @@ class Reports:
                 self._spooled.set()
 
     async def _replay_all(self) -> bool:
-        """Whether etcd refused some."""
-        refused, seq = False, 0
+        """Whether some stay: etcd refused them, or the disk is too full to forget them."""
+        some_stay, seq = False, 0
         while page := self._journal.spooled(after=seq, most=PAGE):
             for spooled in page:
                 seq = spooled.seq
-                if await self._replay_one(spooled):
-                    self._journal.unspool(seq)
-                else:
-                    refused = True
-        return refused
+                if not (await self._replay_one(spooled) and self._is_unspooled(seq)):
+                    some_stay = True
+        return some_stay
+
+    def _is_unspooled(self, seq: int) -> bool:
+        try:
+            self._journal.unspool(seq)
+        except sqlite3.Error as error:  # it is told again, and counts once
+            log.warning("the journal can't be written: %s", error)
+            return False
+        return True
 
     async def _replay_one(self, spooled: Spooled) -> bool:
         """Whether it need not be kept any longer. What etcd refuses waits; it blocks no other."""

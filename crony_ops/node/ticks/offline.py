@@ -209,7 +209,7 @@ class Offline:
                 pinned = {known.job_id for known in self._journal.pinned()}
                 for job_id, tick in taken.items():
                     await self._settle(job_id, tick, pinned=job_id in pinned)
-        except StoreError as error:
+        except (StoreError, sqlite3.Error) as error:
             log.info("not settled yet: %s", error)
             return
         log.warning("etcd is back")
