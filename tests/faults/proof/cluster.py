@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -32,29 +32,16 @@ from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys
 from crony_ops.watcher.settings import WatcherSettings
 from tests.faults.proof.clock import Clock
+from tests.faults.proof.company import ETCDS, NODES, PRESETS, TTL, WATCHERS, WITH_A_DISK
 from tests.faults.proof.disk import Disk, holder_command, inside, may_mount
 from tests.faults.proof.history import NodeSetup
 from tests.faults.proof.proxy import Link
 
 CLUSTER = "proof"
-TTL = 3
 QUOTA = 192 * 2**20
 """Of each etcd member, in bytes: small enough to be reached on purpose."""
 STOP_GRACE = 5.0
 
-ETCDS = ("etcd-1", "etcd-2", "etcd-3")
-WATCHERS = ("watcher-1", "watcher-2")
-PRESETS = {"tools": "TOOLS=1", "drivers": "DRIVERS=1"}
-NODES: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "node-1": (("web",), ("tools",)),
-    "node-2": (("web",), ("tools",)),
-    "node-3": (("web", "db"), ("drivers", "tools")),
-    "node-4": (("db",), ("drivers",)),
-    "node-5": (("db",), ("drivers",)),
-}
-"""The groups and the presets of each."""
-WITH_A_DISK = "node-5"
-"""Whose state is on a disk of its own, where that can be had."""
 _PATIENCE = 60.0
 _REPOSITORY = Path(__file__).parents[3]
 

@@ -14,7 +14,8 @@ import aiohttp
 
 from crony_ops.errors import LocalClusterFailed
 from crony_ops.local.waiting import wait_until
-from tests.faults.proof.cluster import ETCDS, NODES, TTL, WATCHERS, ProofCluster
+from tests.faults.proof.cluster import ProofCluster
+from tests.faults.proof.company import ETCDS, NODES, TTL, WATCHERS
 from tests.faults.proof.history import (
     END,
     FAULTS,

@@ -12,7 +12,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from tests.faults.proof.cluster import ETCDS, NODES, TTL, WATCHERS, WITH_A_DISK
+from tests.faults.proof.company import ETCDS, NODES, TTL, WATCHERS, WITH_A_DISK
 from tests.faults.proof.history import Kind
 
 ALL, LEADER, ONE = "all", "leader", "one"

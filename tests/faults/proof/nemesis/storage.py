@@ -14,10 +14,11 @@ from crony_ops.local.waiting import wait_until
 from crony_ops.store import Txn
 from crony_ops.store.endpoints import Connection
 from crony_ops.store.txn import delete_prefix
-from tests.faults.proof.cluster import ETCDS, ProofCluster
+from tests.faults.proof.company import ETCDS
 from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
+    from tests.faults.proof.cluster import ProofCluster
     from tests.faults.proof.nemesis.diary import Diary
     from tests.faults.proof.nemesis.plan import Step
     from tests.faults.proof.recorder import Recorder
