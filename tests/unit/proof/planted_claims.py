@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from crony_ops.model.run import OpenRun, QueuedRun, rerun_id, tick_run_id
 from crony_ops.model.spec import Cursor
@@ -10,6 +11,9 @@ from tests.faults.proof.history import Kind
 from tests.unit.proof import sound
 from tests.unit.proof.planted import Planted, plant
 from tests.unit.proof.story import TTL, Story, T
+
+if TYPE_CHECKING:
+    from tests.faults.proof.checker.violation import Evidence
 
 
 def held_by(story: Story, name: str = "node-1") -> str:
