@@ -254,13 +254,20 @@ def a_rerun_beside_the_run_that_it_repeats() -> Planted:
 
 @plant
 def a_rerun_before_its_run_was_lost() -> Planted:
-    story = sound.node_lost(on_node_loss="rerun", concurrency="allow")
-    first = next(act for act in story.ledger if act.tick == T + 2)
-    gone = story.last(story.keys.run("j", first.run))
-    again = next(act for act in story.ledger if act.run.endswith("-r1"))
-    early = replace(again, at=gone.at - 1)
-    story.ledger[story.ledger.index(again)] = early
-    return Planted(story.history(), "no tick runs twice", [first, early, gone])
+    story = sound.quiet(1, on_node_loss="rerun")
+    story.until(1.4)
+    run = story.claim("j", T + 2, "node-1")
+    story.until(2.02)
+    first = story.act("start", run, "node-1")
+    story.fault(Kind.freeze, "node-1", lasts=1)
+    queued = QueuedRun(run_id=rerun_id(T + 2, 1), tick=T + 2, reason="lost", rerun=1)
+    story.write(story.queue(queued, "j"))
+    again = story.claim_queued("j", queued, "node-1")
+    story.wait(1)
+    gone = story.end(run, "lost", reason="its agent was restarted, and nobody saw its end")
+    story.carry_out(again, "node-1")
+    evidence: list[Evidence] = [first, story.opened(again), gone]
+    return Planted(story.history(), "no tick runs twice", evidence)
 
 
 @plant

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.alert import Cause
 from crony_ops.model.run import OpenRun
+from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind, Usage
 from tests.unit.proof import sound
 from tests.unit.proof.planted import Planted, plant
@@ -257,11 +258,13 @@ def a_tick_of_the_time_before_the_job_was_wanted() -> Planted:
     story.register("node-1")
     story.register("node-2")
     story.until(10.5)
-    wanted = story.want("j")
-    story.assign("j", "node-1", (story.keys.cursor("j"), b'{"tick":%d}' % (T + 4), 0), anew=False)
-    run = story.ran("j", T + 5, "node-1")
+    story.want("j")
+    behind = (story.keys.cursor("j"), Cursor(tick=T + 4), 0)
+    given = story.assign("j", "node-1", behind, anew=False)
+    story.ran("j", T + 5, "node-1")
+    cursor = next(one for one in story.writes if one.key == behind[0])
     rule = "nothing fires for the time before"
-    return Planted(story.history(at=T + 5.9), rule, [wanted, story.opened(run)])
+    return Planted(story.history(at=T + 5.9), rule, [cursor, given])
 
 
 @plant
@@ -363,6 +366,8 @@ def a_run_left_open() -> Planted:
     story = sound.quiet(2)
     run = story.claim("j", T + 3, "node-1")
     story.fault(Kind.cut, "node-1>etcd-1", lasts=1)
+    story.pause("j")
+    story.wait(20)
     return Planted(story.history(), END, [story.opened(run)])
 
 

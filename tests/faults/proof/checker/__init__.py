@@ -53,7 +53,6 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         places.given_to_a_cordoned_node(index, trouble),
         orders.started_against_orders(index, trouble),
         orders.fired_for_the_past(index),
-        orders.fired_before_its_spec(index),
         orders.disobeyed_kills(index, trouble),
         leader.written_by_the_deposed(index, trouble),
         leader.two_leaders(index),

@@ -144,14 +144,15 @@ def _told_of(index: Index, job_id: str, at: str, tick: int) -> bool:
 def forgotten_at_the_end(index: Index) -> Iterator[Violation]:
     """Ticks that were due when it was over, and that no cursor had come to."""
     end, ttl = index.history.end.at, index.setup.ttl
-    last = index.history.writes[-1].revision + 1 if index.history.writes else 0
     for job_id in index.homes:
-        if index.before(index.keys.pause(job_id), last):
+        if index.before(index.keys.pause(job_id), index.end):
             continue
-        for held in index.assigned(job_id, last):
+        for held in index.assigned(job_id, index.end):
             job = assignment(held.value or "").job
             node = index.tail(held, index.keys.jobs)[0]
-            cursor = index.before(index.keys.cursor(job_id, node if job.run_on.every else ""), last)
+            cursor = index.before(
+                index.keys.cursor(job_id, node if job.run_on.every else ""), index.end
+            )
             stands_at = tick_of(cursor)
             if cursor is None or stands_at is None:
                 what = f"{job_id} is assigned and has no cursor"

@@ -56,6 +56,12 @@ class Index:
             self._revisions.setdefault(write.key, []).append(write.revision)
             self._kinds[write.key[start:].partition("/")[0]].append(write)
 
+    @cached_property
+    def end(self) -> int:
+        """The revision behind all that had been written when the run was over."""
+        last = self.history.end.at
+        return max((w.revision for w in self.history.writes if w.at <= last), default=0) + 1
+
     def under(self, prefix: str) -> list[Write]:
         """All writes under a prefix that `Keys` names, or of its one key."""
         kind, _, rest = prefix[len(self.keys.everything) :].partition("/")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import RunKind
 from tests.faults.proof.checker.index import assignment, tick_of
 from tests.faults.proof.checker.violation import Violation, shown
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 NOTICED = 2.0
 """Seconds after which an order that stands in etcd holds."""
+SEEN_LATE = 5.0
+"""Seconds by which the recorder may come to see a write late, on a machine that is busy."""
 PAST = "nothing fires for the time before"
 OBEYED = 5.0
 """Seconds beyond the grace of a killed run in which its end is on record."""
@@ -36,6 +37,9 @@ def started_against_orders(index: Index, trouble: Trouble) -> Iterator[Violation
             if order is None or (order.value is None) is not ended or (asked_for and not ended):
                 continue
             since = act.at - order.at
+            revoked = index.next_write(key, order.revision)
+            if revoked is not None and revoked.at < act.at + SEEN_LATE:
+                continue
             # Who can't reach etcd goes by what it knows.
             away = trouble.felt([act.node], order.at, act.at)
             if since > NOTICED + index.setup.tolerance and not away:
@@ -62,9 +66,10 @@ def fired_for_the_past(index: Index) -> Iterator[Violation]:
         node, job_id = index.tail(write, keys.jobs)
         given = assignment(write.value)
         before = index.assigned(job_id, write.revision)
-        if not _is_due_otherwise(write, before):
-            continue
         cursor = keys.cursor(job_id, node if given.job.run_on.every else "")
+        anew = _is_due_otherwise(write, before) if before else _is_new(index, write, cursor)
+        if not anew:
+            continue
         moved = index.before(cursor, write.revision + 1)
         if (tick_of(moved) or 0) < int(given.assigned_at):
             what = f"what is due of {job_id} changed, and its cursor was left behind"
@@ -89,22 +94,20 @@ def fired_for_the_past(index: Index) -> Iterator[Violation]:
 def _is_due_otherwise(write: Write, before: list[Write]) -> bool:
     """Whether the assignment changes the job's schedule, zone or place."""
     mine = [one for one in before if one.key == write.key] or before
-    if not mine:
-        return False
     was, now = assignment(mine[0].value or "").job, assignment(write.value or "").job
     return (was.schedule, was.timezone, was.run_on) != (now.schedule, now.timezone, now.run_on)
 
 
-def fired_before_its_spec(index: Index) -> Iterator[Violation]:
-    for claim in index.claims:
-        run = claim.run
-        if run.rerun or run.kind is RunKind.once:
-            continue
-        wanted = index.versions(index.keys.spec(run.job_id))
-        made = [one for one in wanted if not one.previous and one.revision < claim.write.revision]
-        if made and run.tick < made[-1].at - index.setup.tolerance - 1:
-            what = f"tick {run.tick} of {run.job_id} is of the time before the job was wanted"
-            yield Violation(PAST, what, (made[-1], claim.write))
+def _is_new(index: Index, write: Write, cursor: str) -> bool:
+    """Whether the job was wanted only after its cursor was last moved, if it has one."""
+    job_id = index.tail(write, index.keys.jobs)[1]
+    made = [
+        one
+        for one in index.versions(index.keys.spec(job_id))
+        if not one.previous and one.revision < write.revision
+    ]
+    moved = index.before(cursor, write.revision)
+    return moved is None or (bool(made) and made[-1].revision > moved.revision)
 
 
 def disobeyed_kills(index: Index, trouble: Trouble) -> Iterator[Violation]:

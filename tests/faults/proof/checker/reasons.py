@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from crony_ops.model.node import Node
 from crony_ops.model.run import GapRecord, RunRecord, RunState
-from tests.faults.proof.checker.index import End, assignment, timing
+from tests.faults.proof.checker.index import Claim, End, assignment, timing
 from tests.faults.proof.checker.violation import Violation, shown
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterat
     claim = index.claim_of.get((record.job_id, record.run_id))
     since = record.tick if claim is None else claim.write.at
     name = index.names.get(record.node, record.node_name)
-    left = claim is not None and _left_its_lease(index, record, claim.write, end.write)
+    left = claim is not None and _left_its_lease(index, claim, end.write)
+    if record.state is RunState.fenced:
+        left = left or _was_silent(index, record)
     told_by_leader = record.reason.startswith("its node")
     amiss = trouble.felt([name], since - index.setup.ttl, end.write.at)
     if not left and (told_by_leader or not amiss):
@@ -145,12 +148,25 @@ def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterat
         yield Violation(RULE, what, shown(claim.write if claim else None, end.write))
 
 
-def _left_its_lease(index: Index, record: RunRecord, claimed: Write, ended: Write) -> bool:
-    """Whether the node's key went between the two."""
+def _left_its_lease(index: Index, claim: Claim, ended: Write) -> bool:
+    """Whether the node's key left the lease of the claim before the record was written."""
     return any(
-        write.value is None and claimed.revision <= write.revision <= ended.revision
-        for write in index.versions(index.keys.node(record.node))
+        claim.write.revision <= write.revision <= ended.revision
+        and (write.value is None or write.lease != claim.run.incarnation)
+        for write in index.versions(index.keys.node(claim.node))
     )
+
+
+def _was_silent(index: Index, record: RunRecord) -> bool:
+    """Whether the node had not renewed its key for so long that it had to give its lease up. It
+    puts its key after each renewal, every third of the TTL."""
+    renewals = [
+        Node.from_json(write.value.encode()).renewed_at
+        for write in index.versions(index.keys.node(record.node))
+        if write.value is not None
+    ]
+    silent_since = record.ended_at - index.setup.ttl * 2 / 3
+    return not any(silent_since < at < record.ended_at for at in renewals)
 
 
 def _killed(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:

@@ -58,12 +58,13 @@ def _again(
         for end in index.ends_of.get((job_id, first), ())
         if isinstance(end.record, RunRecord) and end.record.state in GONE
     ]
+    claim = index.claim_of.get((job_id, second))
     if not gone:
         what = f"{name} ran as {first}, which was not lost, and again as {second}"
         yield Violation("no tick runs twice", what, (before[0], after[0]))
-    elif gone[0].write.at > began + index.setup.tolerance:
-        what = f"{name} ran again as {second} before {first} was lost"
-        yield Violation("no tick runs twice", what, (before[0], after[0], gone[0].write))
+    elif claim is not None and claim.write.revision < gone[0].write.revision:
+        what = f"{name} was claimed again as {second} before {first} was lost"
+        yield Violation("no tick runs twice", what, (before[0], claim.write, gone[0].write))
     elif not _asks_for_reruns(index, job_id, gone[0].write.revision):
         what = f"{name} ran again as {second}, and its job asks for no re-run"
         yield Violation("no tick runs twice", what, (before[0], gone[0].write, after[0]))
@@ -84,11 +85,10 @@ def _asks_for_reruns(index: Index, job_id: str, revision: int) -> bool:
 def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
     """Runs and records that know nothing of each other."""
     witnesses = {act.job for act in index.history.ledger}
-    last = index.history.writes[-1].revision + 1 if index.history.writes else 0
     for (job_id, run_id), acts in index.acts_of.items():
         name, ends = f"{run_id} of {job_id}", index.ends_of.get((job_id, run_id), [])
         claim = index.claim_of.get((job_id, run_id))
-        if claim is None and not _by_the_journal(index, trouble, acts[0]):
+        if claim is None and not _by_the_journal(index, acts[0]):
             yield Violation(
                 "nothing runs unclaimed", f"{name} ran, and was never claimed", (acts[0],)
             )
@@ -107,7 +107,7 @@ def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
             ):
                 what = f"{name} started {early:.1f} s before its time"
                 yield Violation("a run starts at its second", what, (claim.write, acts[0]))
-        if not ends and not (claim and index.before(claim.write.key, last)):
+        if not ends and not (claim and index.before(claim.write.key, index.end)):
             yield Violation("every end is on record", f"{name} ran, and has no record", (acts[0],))
     for (job_id, run_id), ends in index.ends_of.items():
         if job_id in witnesses:
@@ -116,11 +116,10 @@ def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
             )
 
 
-def _by_the_journal(index: Index, trouble: Trouble, act: Act) -> bool:
+def _by_the_journal(index: Index, act: Act) -> bool:
     """Whether its node may have begun it without etcd: a job that can't run elsewhere."""
     written = [w for w in index.versions(index.keys.spec(act.job)) if w.value and w.at <= act.at]
-    bound = any(spec(write.value or "").job.run_on.bound for write in written)
-    return bound and trouble.felt([act.node], act.at, act.at)
+    return any(spec(write.value or "").job.run_on.bound for write in written)
 
 
 def _contradicted(job_id: str, run_id: str, end: End, acts: Sequence[Act]) -> Iterator[Violation]:

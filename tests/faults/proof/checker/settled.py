@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 RULE = "in the end all is as it should be"
 LEFT = "nothing is left over"
+PATIENCE = 15.0
+"""Seconds of rest after which a run is over, or taken from its queue."""
 MORE_DESCRIPTORS = 16
 MORE_MEMORY = 64 * 1024 * 1024
 """Bytes beyond half as much again: an interpreter gives little back of what it once had."""
@@ -23,10 +25,10 @@ def unsettled(index: Index) -> Iterator[Violation]:
     keys, end = index.keys, index.history.end
     for name, node in index.setup.nodes.items():
         if keys.node(node.uuid) not in end.keys:
-            last = index.last_write(keys.node(node.uuid), _end(index))
+            last = index.last_write(keys.node(node.uuid), index.end)
             yield Violation(RULE, f"{name} is not registered", shown(last))
     if keys.leader not in end.keys:
-        yield Violation(RULE, "nobody leads", shown(index.last_write(keys.leader, _end(index))))
+        yield Violation(RULE, "nobody leads", shown(index.last_write(keys.leader, index.end)))
     for key in end.keys:
         if key.startswith(keys.specs):
             yield from _not_as_wanted(index, key)
@@ -34,19 +36,23 @@ def unsettled(index: Index) -> Iterator[Violation]:
         (fault.ended or end.at for fault in index.history.faults if not fault.is_order),
         default=index.setup.began,
     )
-    for prefix, what in ((keys.opens, "run open"), (keys.queue, "run queued")):
-        for key in end.keys:
-            write = index.before(key, _end(index))
-            if key.startswith(prefix) and write is not None and write.at < quiet_since:
-                yield Violation(RULE, f"a {what} was left: {key}", (write,))
+    for key in end.keys:
+        write = index.before(key, index.end)
+        if key.startswith((keys.opens, keys.queue)) and write is not None:
+            until = _rests_since(index, key) if key.startswith(keys.queue) else end.at
+            if write.at < quiet_since and until - quiet_since > PATIENCE:
+                yield Violation(RULE, f"a run was left: {key}", (write,))
 
 
-def _end(index: Index) -> int:
-    return index.history.writes[-1].revision + 1 if index.history.writes else 0
+def _rests_since(index: Index, queued: str) -> float:
+    """When the job of a queued run was paused: until it is resumed nobody takes it."""
+    job_id = queued.removeprefix(index.keys.queue).partition("/")[0]
+    pause = index.before(index.keys.pause(job_id), index.end)
+    return index.history.end.at if pause is None else pause.at
 
 
 def _not_as_wanted(index: Index, key: str) -> Iterator[Violation]:
-    keys, job_id, at = index.keys, key.removeprefix(index.keys.specs), _end(index)
+    keys, job_id, at = index.keys, key.removeprefix(index.keys.specs), index.end
     wanted, held = index.before(key, at), index.assigned(job_id, at)
     if wanted is None:
         return
@@ -83,11 +89,12 @@ def left_over(index: Index) -> Iterator[Violation]:
     for key, lease in end.keys.items():
         # What tells of a process hangs on its agent's lease for as long as it runs.
         if not key.startswith(may_stay) and lease not in living:
-            last = index.last_write(key, _end(index))
+            last = index.last_write(key, index.end)
             yield Violation(LEFT, f"{key} was left", shown(last))
-    for lease in sorted({*end.leases} - {*end.keys.values()}):
-        hung = [write for write in index.history.writes if write.lease == lease]
-        yield Violation(LEFT, f"lease {lease:x} was left, and no key hangs on it", tuple(hung[-1:]))
+    # What hung on a lease for a minute, as an order does, may have been taken before it ran out.
+    used = {write.lease for write in index.history.writes}
+    for lease in sorted({*end.leases} - used):
+        yield Violation(LEFT, f"lease {lease:x} was left, and no key ever hung on it")
     for process in end.survivors:
         yield Violation(LEFT, f"a process of a run still lives: {process}")
     for name, usage in end.usage.items():
