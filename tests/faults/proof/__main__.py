@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from crony_ops.errors import CronyError
+from crony_ops.errors import CronyError, first_cause
 from tests.faults.proof.checker import check
 from tests.faults.proof.checker.tally import tally
 from tests.faults.proof.history import History, read_history
@@ -43,7 +43,7 @@ def main() -> int:
         say(f"{trial.command}: the history goes to {trial.folder}")
         return judge(asyncio.run(trial.run()))
     except* CronyError as group:
-        say(f"there is nothing to judge: {group.exceptions[0]}")
+        say(f"there is nothing to judge: {first_cause(group)}")
     return 1
 
 

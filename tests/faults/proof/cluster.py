@@ -38,7 +38,7 @@ from tests.faults.proof.history import NodeSetup
 from tests.faults.proof.proxy import Link
 
 CLUSTER = "proof"
-QUOTA = 192 * 2**20
+QUOTA = 48 * 2**20
 """Of each etcd member, in bytes: small enough to be reached on purpose."""
 STOP_GRACE = 5.0
 

@@ -128,7 +128,7 @@ def _member_deeds() -> list[Deed]:
         Deed(Kind.restart, [one], (0.3, 1.0), rest=1.0),
         Deed(Kind.kill, [f"etcd {ALL}"], (0.5, 2 * TTL), rest=4.0),
         Deed(Kind.freeze, [f"etcd {ALL}"], (0.5, TTL), rest=2.0),
-        Deed(Kind.space, lasts=(1.0, 2.0), rest=2.0),
+        Deed(Kind.space, lasts=(1.0, 2.0), rest=8.0),
     ]
 
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from tests.faults.proof.cluster import STOP_GRACE, ProofCluster
+from crony_ops.errors import StoreError
 from tests.faults.proof.company import ETCDS, WATCHERS
 from tests.faults.proof.history import Kind
 from tests.faults.proof.nemesis.plan import ALL, LEADER, Step
@@ -42,10 +43,18 @@ class Processes:
         names = ETCDS if family == "etcd" else WATCHERS
         if which == ALL:
             return list(names)
-        cluster = self._cluster
-        leader = await (cluster.member_that_leads() if names is ETCDS else cluster.leader())
+        leader = await self._leader(family)
         others = [name for name in names if name != leader]
         return [leader] if which == LEADER and leader else [others[step.number % len(others)]]
+
+    async def _leader(self, family: str) -> str:
+        """Empty where none is known to lead: then any will do."""
+        if family == "etcd":
+            return await self._cluster.member_that_leads()
+        try:
+            return await self._cluster.leader()
+        except StoreError:
+            return ""
 
     async def _perform(self, step: Step, name: str) -> None:
         child = self._cluster.child(name)

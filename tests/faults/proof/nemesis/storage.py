@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 STORAGE_FAULTS = frozenset({Kind.compact, Kind.defragment, Kind.space})
 BALLAST = "/ballast/"
 _PIECE = bytes(1 << 20)
-_TRIES = 40
-_MENDED_WITHIN = 60.0
+_MOST_PIECES = 400
+_MENDED_WITHIN = 120.0
 
 
 class Storage:
@@ -57,7 +57,7 @@ class Storage:
         await wait_until(self._free, "etcd has space again", _MENDED_WITHIN)
 
     async def _fill(self) -> bool:
-        for number in range(_TRIES * 10):
+        for number in range(_MOST_PIECES):
             try:
                 await self._cluster.store.put(f"{BALLAST}{number}", _PIECE)
             except StoreRefused as refusal:
