@@ -7,8 +7,8 @@ import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from tests.faults.proof.cluster import STOP_GRACE, ProofCluster
 from crony_ops.errors import StoreError
+from tests.faults.proof.cluster import STOP_GRACE, ProofCluster
 from tests.faults.proof.company import ETCDS, WATCHERS
 from tests.faults.proof.history import Kind
 from tests.faults.proof.nemesis.plan import ALL, LEADER, Step
