@@ -91,4 +91,5 @@ def _in_words(one: Evidence) -> str:
 
 def _clock(at: float) -> str:
     """UTC, to the millisecond."""
-    return time.strftime("%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}"
+    thousandths = round(at * 1000)
+    return time.strftime("%H:%M:%S", time.gmtime(thousandths // 1000)) + f".{thousandths % 1000:03}"

@@ -113,6 +113,11 @@ class Index:
             found[claim.write.revision].append(claim)
         return found
 
+    def claims_between(self, began: float, ended: float) -> list[Claim]:
+        """Those that were seen between two moments."""
+        start = bisect_left(self.claims, began, key=_seen_at)
+        return self.claims[start : bisect_left(self.claims, ended, key=_seen_at)]
+
     @cached_property
     def claim_of(self) -> dict[tuple[str, str], Claim]:
         """The first claim of each run, by job and run id."""
@@ -179,6 +184,10 @@ class Index:
                 return
             if self.before(claim.write.key, revision) is not None:
                 yield claim
+
+
+def _seen_at(claim: Claim) -> float:
+    return claim.write.at
 
 
 @lru_cache(maxsize=4096)
