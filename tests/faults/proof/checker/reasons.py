@@ -81,10 +81,10 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
                 yield Violation(RULE, f"{name} for {run_id}, which was not running", seen)
         return
     if record.reason.endswith("the job was paused"):
-        known, what = _around(index, index.keys.pause(record.job_id), record), "not paused"
+        known, what = _stood(index, index.keys.pause(record.job_id), end), "not paused"
     elif record.reason.endswith("the job was removed"):
         known = any(
-            write.value is None and write.at <= record.ended_at + index.setup.tolerance
+            write.value is None and write.revision <= end.write.revision
             for write in index.versions(index.keys.job(record.node, record.job_id))
         )
         what = "not taken away"
@@ -114,15 +114,14 @@ def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
     )
 
 
-def _around(index: Index, key: str, record: RunRecord) -> bool:
-    """Whether something stood under the key at the record's end, as far as clocks agree."""
-    at, tolerance = record.ended_at, index.setup.tolerance
-    for write in index.versions(key):
-        if write.value is not None and write.at <= at + tolerance:
-            over = index.next_write(key, write.revision)
-            if over is None or over.at >= at - tolerance:
-                return True
-    return False
+def _stood(index: Index, key: str, end: End) -> bool:
+    """Whether something stood under the key between the run's claim and the record of its end."""
+    claim = index.claim_of.get((end.record.job_id, end.record.run_id))
+    since = 0 if claim is None else claim.write.revision
+    return index.before(key, end.write.revision) is not None or any(
+        write.value is not None and since <= write.revision <= end.write.revision
+        for write in index.versions(key)
+    )
 
 
 def _is_late(index: Index, record: RunRecord) -> bool:
