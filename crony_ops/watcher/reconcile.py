@@ -193,7 +193,8 @@ class Reconciler:
         removals = Removals(self._view)
         if not removals.jobs:
             return []
-        return removals.orders(await self._etcd.grant(CURSOR_LIFE))
+        lease = await self._etcd.grant(CURSOR_LIFE) if removals.keep_cursors else 0
+        return removals.orders(lease)
 
     async def _forgotten(self) -> list[Order]:
         """Now and then, for all run keys have to be listed."""
