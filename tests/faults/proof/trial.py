@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from crony_ops.cli import run
 from crony_ops.errors import LocalClusterFailed
 from crony_ops.local.waiting import wait_until
 from tests.faults.proof.cluster import ProofCluster
@@ -131,7 +132,10 @@ class Trial:
                 name in registered and registered[name].pid == cluster.child(name).pid
                 for name in NODES
             )
-            return there and bool(await cluster.leader()) and await _all_placed(cluster)
+            # What is queued for a paused job waits for its resumption.
+            queued = await cluster.store.count(cluster.keys.queue)
+            placed = not queued and await _all_placed(cluster)
+            return there and placed and bool(await cluster.leader())
 
         with contextlib.suppress(LocalClusterFailed):
             await wait_until(settled, "nodes, leader and jobs are in place", _SETTLED_WITHIN)
@@ -180,13 +184,19 @@ async def _end_state(cluster: ProofCluster, before: dict[str, tuple[int, int]]) 
 
 
 async def _leases(endpoint: str) -> tuple[int, ...]:
-    """All that etcd knows of. By its gateway: the messages at hand lack the request."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"http://{endpoint}/v3/lease/leases", json={}) as answer,
-    ):
-        told = await answer.json()
-    return tuple(int(lease["ID"]) for lease in told.get("leases", []))
+    """All that etcd knows of but those of orders, which last a minute whatever becomes of the
+    order. By its gateway: the messages at hand lack the request."""
+    async with aiohttp.ClientSession(f"http://{endpoint}") as session:
+
+        async def ask(what: str, **question: str) -> dict[str, Any]:
+            async with session.post(f"/v3/lease/{what}", json=question) as answer:
+                told: dict[str, Any] = await answer.json()
+                return told
+
+        found = [lease["ID"] for lease in (await ask("leases")).get("leases", [])]
+        told = {lease: await ask("timetolive", ID=lease) for lease in found}
+    lasting = (lease for lease in found if int(told[lease].get("grantedTTL", 0)) < run.ONCE_TTL)
+    return tuple(map(int, lasting))
 
 
 def _may_stay(keys: Keys) -> tuple[str, ...]:
