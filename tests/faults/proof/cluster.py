@@ -109,6 +109,17 @@ class ProofCluster:
     def child(self, name: str) -> Child:
         return self._children[name]
 
+    def check(self) -> None:
+        """Raises LocalClusterFailed for a process that ended by itself: nobody starts it again, so
+        that it can't go unnoticed."""
+        for child in self._children.values():
+            # A negative status is a signal: somebody ended it on purpose.
+            if (child.exit_status or 0) > 0:
+                last = child.log.strip().rpartition("\n")[2]
+                raise LocalClusterFailed(
+                    reason=f"{child.name} ended by itself with {child.exit_status}: {last}"
+                )
+
     def links_of(self, name: str) -> list[Link]:
         """Of a client to all members, or of a member to all clients."""
         return [link for ends, link in self.links.items() if name in ends]
@@ -178,9 +189,7 @@ class ProofCluster:
         self.store = await self._open.enter_async_context(Etcd(self.settings))
 
         async def answers() -> bool:
-            ended = [name for name in ETCDS if not self.child(name).alive]
-            if ended:
-                raise LocalClusterFailed(reason=f"{ended[0]}: {self.child(ended[0]).log[-500:]}")
+            self.check()
             return await self.store.head() is not None
 
         await wait_until(answers, "etcd answers", _PATIENCE)
@@ -254,10 +263,7 @@ class ProofCluster:
         return child
 
     async def _is_up(self) -> bool:
-        for name in (*WATCHERS, *NODES):
-            child = self.child(name)
-            if not child.alive:
-                raise LocalClusterFailed(reason=f"{name} ended: {child.log[-500:]}")
+        self.check()
         registered = await self.registered()
         ready = all(
             name in registered and set(registered[name].presets) >= set(presets)

@@ -96,6 +96,7 @@ class Trial:
             await nemesis.perform(steps)
             self.say("all is healed: waiting for rest")
             end = await self._rest(cluster, people, before)
+            cluster.check()
             self.say("stopping agents and watchers")
             await cluster.stop_daemons()
             await recorder.complete(cluster.store, _RECORDED_WITHIN)

@@ -57,6 +57,7 @@ class Processes:
             return ""
 
     async def _perform(self, step: Step, name: str) -> None:
+        self._cluster.check()
         child = self._cluster.child(name)
         with self._diary.noted(step.kind, name, **step.detail):
             match step.kind:
