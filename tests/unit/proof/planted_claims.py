@@ -1,19 +1,15 @@
-"""Planted errors in claims, cursors and runs: what an agent does wrong."""
+"""Planted errors in claims and cursors."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from crony_ops.model.run import OpenRun, QueuedRun, rerun_id, tick_run_id
+from crony_ops.model.run import QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind
-from tests.unit.proof import sound
+from tests.unit.proof import losses, sound
 from tests.unit.proof.planted import Planted, plant
 from tests.unit.proof.story import TTL, Story, T
-
-if TYPE_CHECKING:
-    from tests.faults.proof.checker.violation import Evidence
 
 
 def held_by(story: Story, name: str = "node-1") -> str:
@@ -42,7 +38,7 @@ def a_claim_under_the_lease_of_an_earlier_life() -> Planted:
 @plant
 def a_claim_of_a_job_that_had_moved() -> Planted:
     story = sound.quiet()
-    held = story.standing(held_by(story))
+    held = story.there[held_by(story)]
     story.assign("j", "node-2", (held.key, None, 0), anew=False, moved_from=story.uuid("node-1"))
     run = story.claim("j", T + 4, "node-1", epoch=held.revision)
     story.carry_out(run, "node-1")
@@ -53,7 +49,7 @@ def a_claim_of_a_job_that_had_moved() -> Planted:
 @plant
 def a_claim_under_an_edit_that_it_did_not_know() -> Planted:
     story = sound.quiet()
-    held = story.standing(held_by(story))
+    held = story.there[held_by(story)]
     story.want("j", timeout="5s")
     edit = story.assign("j", "node-1", anew=False)
     run = story.claim("j", T + 4, "node-1", epoch=held.revision)
@@ -64,12 +60,12 @@ def a_claim_under_an_edit_that_it_did_not_know() -> Planted:
 @plant
 def missed_ticks_accounted_for_by_a_node_that_had_lost_the_job() -> Planted:
     story = sound.quiet()
-    held = story.standing(held_by(story))
+    held = story.there[held_by(story)]
     story.assign("j", "node-2", (held.key, None, 0), anew=False, moved_from=story.uuid("node-1"))
     taken = story.last(held.key)
     story.until(6.5)
     story.fault(Kind.delay, "etcd-1")
-    gap = story.missed("j", "node-1", T + 4, T + 6, 3)
+    gap = losses.missed(story, "j", "node-1", T + 4, T + 6, 3)
     return Planted(story.history(), "claims hang on the assignment", [taken, gap])
 
 
@@ -95,8 +91,8 @@ def a_claim_of_a_job_that_was_to_leave() -> Planted:
 @plant
 def a_tick_that_was_taken_and_is_claimed_by_another_node() -> Planted:
     story = sound.quiet()
-    held = story.standing(held_by(story))
-    before = story.standing(story.keys.cursor("j"))
+    held = story.there[held_by(story)]
+    before = story.there[story.keys.cursor("j")]
     story.assign("j", "node-2", (held.key, None, 0), anew=False, moved_from=story.uuid("node-1"))
     run = story.claim("j", T + 3, "node-2")
     story.carry_out(run, "node-2")
@@ -111,7 +107,7 @@ def a_tick_that_was_taken_and_is_claimed_by_another_node() -> Planted:
 @plant
 def a_claim_that_leapt_over_a_tick() -> Planted:
     story = sound.quiet(2)
-    before = story.standing(story.keys.cursor("j"))
+    before = story.there[story.keys.cursor("j")]
     story.until(3.5)
     run = story.ran("j", T + 4, "node-1")
     return Planted(story.history(), "claims hang on the cursor", [before, story.opened(run)])
@@ -157,7 +153,7 @@ def a_queued_run_that_was_claimed_twice() -> Planted:
 @plant
 def a_cursor_that_went_back() -> Planted:
     story = sound.quiet(3)
-    before = story.standing(story.keys.cursor("j"))
+    before = story.there[story.keys.cursor("j")]
     back = story.write((story.keys.cursor("j"), Cursor(tick=T + 2), 0))[0]
     return Planted(story.history(), "a cursor never goes back", [before, back])
 
@@ -165,7 +161,7 @@ def a_cursor_that_went_back() -> Planted:
 @plant
 def a_cursor_that_nobody_had_a_right_to_move() -> Planted:
     story = sound.quiet(2)
-    before = story.standing(story.keys.cursor("j"))
+    before = story.there[story.keys.cursor("j")]
     story.until(5.3)
     moved = story.write((story.keys.cursor("j"), Cursor(tick=T + 5), 0))[0]
     return Planted(story.history(), "every tick is accounted for", [before, moved])
@@ -174,11 +170,11 @@ def a_cursor_that_nobody_had_a_right_to_move() -> Planted:
 @plant
 def a_tick_between_a_gap_and_what_is_made_up() -> Planted:
     story = sound.quiet(2)
-    before = story.standing(story.keys.cursor("j"))
+    before = story.there[story.keys.cursor("j")]
     story.until(6.2)
     story.fault(Kind.delay, "etcd-1")
     queued = QueuedRun(run_id=tick_run_id(T + 6), tick=T + 6, reason="made up")
-    story.missed("j", "node-1", T + 3, T + 4, 2, queued)
+    losses.missed(story, "j", "node-1", T + 3, T + 4, 2, queued)
     moved = story.last(story.keys.cursor("j"))
     story.carry_out(story.claim_queued("j", queued, "node-1"), "node-1")
     return Planted(story.history(), "every tick is accounted for", [before, moved])
@@ -187,10 +183,10 @@ def a_tick_between_a_gap_and_what_is_made_up() -> Planted:
 @plant
 def a_gap_that_counts_wrong() -> Planted:
     story = sound.quiet(2)
-    before = story.standing(story.keys.cursor("j"))
+    before = story.there[story.keys.cursor("j")]
     story.until(5.2)
     story.fault(Kind.delay, "etcd-1")
-    story.missed("j", "node-1", T + 3, T + 5, 2)
+    losses.missed(story, "j", "node-1", T + 3, T + 5, 2)
     moved = story.last(story.keys.cursor("j"))
     return Planted(story.history(), "a gap counts its ticks", [before, moved])
 
@@ -199,235 +195,5 @@ def a_gap_that_counts_wrong() -> Planted:
 def ticks_that_nobody_came_to_before_the_end() -> Planted:
     story = sound.quiet(2)
     story.wait(TTL + 3)
-    held, cursor = story.standing(held_by(story)), story.standing(story.keys.cursor("j"))
+    held, cursor = story.there[held_by(story)], story.there[story.keys.cursor("j")]
     return Planted(story.history(), "every tick is accounted for", [held, cursor])
-
-
-@plant
-def an_attempt_made_twice() -> Planted:
-    story = sound.quiet(1)
-    begun = story.ledger[0]
-    again = replace(begun, at=begun.at + 0.1)
-    story.ledger.append(again)
-    return Planted(story.history(), "no tick runs twice", [begun, again])
-
-
-def run_again(story: Story, number: int = 1) -> OpenRun:
-    """The last tick of the story, once more."""
-    last = story.ledger[-1].tick
-    queued = QueuedRun(run_id=rerun_id(last, number), tick=last, reason="why not", rerun=number)
-    story.write(story.queue(queued, "j"))
-    run = story.claim_queued("j", queued, "node-1")
-    story.carry_out(run, "node-1")
-    return run
-
-
-@plant
-def a_tick_run_again_that_was_not_lost() -> Planted:
-    story = sound.quiet(2, on_node_loss="rerun")
-    first = story.ledger[-2]
-    run_again(story)
-    return Planted(story.history(), "no tick runs twice", [first, story.ledger[-2]])
-
-
-@plant
-def a_tick_run_again_though_its_job_asks_for_none() -> Planted:
-    story = sound.node_lost()
-    first = next(act for act in story.ledger if act.tick == T + 2)
-    gone = story.last(story.keys.run("j", first.run))
-    queued = QueuedRun(run_id=rerun_id(T + 2, 1), tick=T + 2, reason="lost", rerun=1)
-    story.write(story.queue(queued, "j"))
-    story.carry_out(story.claim_queued("j", queued, "node-2"), "node-2")
-    return Planted(story.history(), "no tick runs twice", [first, gone, story.ledger[-2]])
-
-
-@plant
-def a_rerun_beside_the_run_that_it_repeats() -> Planted:
-    story = sound.node_lost(on_node_loss="rerun")
-    first = next(act for act in story.ledger if act.tick == T + 2)
-    again = next(act for act in story.ledger if act.run.endswith("-r1"))
-    still = replace(first, event="end", at=again.at + 0.8)
-    story.ledger.append(still)
-    also = ["past its lease a node ends re-runs"]
-    return Planted(story.history(), "no tick runs twice", [first, again, still], also)
-
-
-@plant
-def a_rerun_before_its_run_was_lost() -> Planted:
-    story = sound.quiet(1, on_node_loss="rerun")
-    story.until(1.4)
-    run = story.claim("j", T + 2, "node-1")
-    story.until(2.02)
-    first = story.act("start", run, "node-1")
-    story.fault(Kind.freeze, "node-1", lasts=1)
-    queued = QueuedRun(run_id=rerun_id(T + 2, 1), tick=T + 2, reason="lost", rerun=1)
-    story.write(story.queue(queued, "j"))
-    again = story.claim_queued("j", queued, "node-1")
-    story.wait(1)
-    gone = story.end(run, "lost", reason="its agent was restarted, and nobody saw its end")
-    story.carry_out(again, "node-1")
-    evidence: list[Evidence] = [first, story.opened(again), gone]
-    return Planted(story.history(), "no tick runs twice", evidence)
-
-
-@plant
-def a_run_that_nobody_claimed() -> Planted:
-    story = sound.quiet(2)
-    run = story.open_run("j", T + 2, "node-1", run_id=f"{tick_run_id(T + 2)[:-1]}o9")
-    act = story.act("start", run, "node-1")
-    return Planted(story.history(), "nothing runs unclaimed", [act])
-
-
-@plant
-def a_run_on_another_node_than_claimed_it() -> Planted:
-    story = sound.quiet(1)
-    run = story.claim("j", T + 2, "node-1")
-    story.carry_out(run, "node-2")
-    evidence: list[Evidence] = [story.opened(run), story.ledger[-2]]
-    return Planted(story.history(), "nothing runs unclaimed", evidence)
-
-
-@plant
-def a_run_that_started_before_its_second() -> Planted:
-    story = sound.quiet(2)
-    story.now = T + 2.1
-    run = story.claim("j", T + 3, "node-1")
-    begun = story.act("start", run, "node-1")
-    story.until(3.1)
-    story.act("end", run, "node-1")
-    story.end(run)
-    return Planted(story.history(), "a run starts at its second", [story.opened(run), begun])
-
-
-@plant
-def an_open_run_that_vanished() -> Planted:
-    """Its claim was never read back, and what was open was taken away in the end."""
-    story = sound.quiet(2)
-    run = story.claim("j", T + 3, "node-1")
-    opened = story.opened(run)
-    gone = story.write((opened.key, None, 0))[0]
-    return Planted(story.history(), "every end is on record", [opened, gone])
-
-
-@plant
-def a_run_without_a_record() -> Planted:
-    """A pinned job's, by the journal, which told of the other one only."""
-    story = sound.pinned_through_an_outage()
-    untold = story.writes.pop()
-    begun = next(act for act in story.ledger if act.tick == T + 3)
-    history = story.history()
-    del history.end.keys[untold.key]
-    also = ["every tick is accounted for"]
-    return Planted(history, "every end is on record", [begun], also)
-
-
-@plant
-def a_success_that_never_ran() -> Planted:
-    story = sound.quiet(2)
-    run = story.claim("j", T + 3, "node-1")
-    story.until(3.2)
-    end = story.end(run)
-    return Planted(story.history(), "records tell the truth", [end])
-
-
-@plant
-def a_run_that_was_skipped_and_ran() -> Planted:
-    story = sound.quiet(2)
-    story.pause("j")
-    paused = story.claim("j", T + 3, "node-1")
-    story.until(3.02)
-    begun = story.act("start", paused, "node-1")
-    end = story.end(paused, "skipped", reason="the job was paused", started_at=None)
-    also = ["nothing is claimed while paused"]
-    return Planted(story.history(), "records tell the truth", [begun, end], also)
-
-
-@plant
-def a_start_after_the_end_of_the_lease() -> Planted:
-    story = sound.begun(on_node_loss="rerun", schedule="*/30 * * * * *")
-    story.until(29.2)
-    story.fault(Kind.cut, "node-1>etcd-1", lasts=30)
-    run = story.claim("j", T + 30, "node-1")
-    story.until(29.4)
-    gone = story.lapse("node-1")
-    story.until(30.02)
-    begun = story.act("start", run, "node-1")
-    story.act("end", run, "node-1")
-    story.end(run)
-    story.register("node-1")
-    rule = "past its lease a node starts nothing"
-    return Planted(story.history(), rule, [story.opened(run), gone, begun])
-
-
-@plant
-def a_run_that_was_not_fenced() -> Planted:
-    story = sound.begun(on_node_loss="rerun", schedule="*/30 * * * * *")
-    story.until(29.2)
-    run = story.claim("j", T + 30, "node-1")
-    story.until(30.02)
-    story.act("start", run, "node-1")
-    story.fault(Kind.cut, "node-1>etcd-1", lasts=15)
-    story.wait(4)
-    gone = story.lapse("node-1")
-    story.wait(6)
-    ended = story.act("end", run, "node-1")
-    story.end(run)
-    story.register("node-1")
-    rule = "past its lease a node ends re-runs"
-    return Planted(story.history(), rule, [story.opened(run), gone, ended])
-
-
-@plant
-def runs_that_overlap_though_their_job_forbids_it() -> Planted:
-    story = sound.begun()
-    first = story.claim("j", T + 1, "node-1")
-    story.until(1.02)
-    begun = story.act("start", first, "node-1")
-    story.until(1.4)
-    second = story.claim("j", T + 2, "node-1")
-    story.until(2.02)
-    beside = story.act("start", second, "node-1")
-    story.until(3.2)
-    story.act("end", first, "node-1")
-    story.end(first)
-    story.act("end", second, "node-1")
-    story.end(second)
-    evidence: list[Evidence] = [story.opened(first), begun, beside]
-    return Planted(story.history(), "forbid never overlaps", evidence)
-
-
-@plant
-def ticks_missed_with_nothing_amiss() -> Planted:
-    story = sound.quiet(5)
-    story.until(14.2)
-    gap = story.missed("j", "node-1", T + 6, T + 14, 9)
-    return Planted(story.history(), "reasons are borne out", [gap])
-
-
-@plant
-def a_skip_that_names_a_run_long_over() -> Planted:
-    story = sound.quiet(2)
-    run = story.claim("j", T + 3, "node-1")
-    story.until(3)
-    first = story.opened(story.open_run("j", T + 1, "node-1"))
-    over = story.last(story.keys.run("j", tick_run_id(T + 1)))
-    end = story.end(run, "skipped", reason=f"{tick_run_id(T + 1)} was still running")
-    return Planted(story.history(), "reasons are borne out", [first, over, end])
-
-
-@plant
-def a_run_lost_with_a_node_that_was_never_gone() -> Planted:
-    story = sound.quiet(2)
-    run = story.claim("j", T + 3, "node-1")
-    gone = story.end(run, "lost", reason="its node node-1 was lost")
-    return Planted(story.history(), "reasons are borne out", [story.opened(run), gone])
-
-
-@plant
-def a_run_killed_by_nobody() -> Planted:
-    story = sound.quiet(2)
-    run = story.claim("j", T + 3, "node-1")
-    story.until(3.02)
-    story.act("start", run, "node-1")
-    end = story.end(run, "killed", reason="killed by ann")
-    return Planted(story.history(), "reasons are borne out", [end])

@@ -10,6 +10,7 @@ from typing import Any
 from crony_ops.model.alert import Cause
 from crony_ops.model.run import QueuedRun, tick_run_id
 from tests.faults.proof.history import Kind
+from tests.unit.proof import losses
 from tests.unit.proof.story import TTL, Story, T
 
 
@@ -45,13 +46,13 @@ def node_lost(**fields: Any) -> Story:
     story.wait(TTL + 0.5)
     story.lapse("node-1")
     story.wait(0.05)
-    _, lost = story.declare_lost("node-1")
+    _, lost = losses.declare_lost(story, "node-1")
     story.wait(0.05)
-    story.move("j", "node-1", "node-2")
-    _, rerun = story.lost(run, "node-1")
+    losses.move(story, "j", "node-1", "node-2")
+    _, rerun = losses.lost(story, run, "node-1")
     story.wait(0.05)
-    story.heard(run)
-    story.close(lost, story.alert(Cause.node_lost, "node-1"))
+    losses.heard(story, run)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
     catch_up(story, 3, 6)
     if rerun is not None:
         story.until(11.5)
@@ -64,7 +65,7 @@ def node_lost(**fields: Any) -> Story:
 def catch_up(story: Story, first: int, last: int, name: str = "node-2") -> None:
     """The newest of the missed seconds is made up, the others are a gap."""
     queued = QueuedRun(run_id=tick_run_id(T + last), tick=T + last, reason="made up")
-    story.missed("j", name, T + first, T + last - 1, last - first, queued)
+    losses.missed(story, "j", name, T + first, T + last - 1, last - first, queued)
     story.carry_out(story.claim_queued("j", queued, name), name, lasts=0.05)
 
 
@@ -115,9 +116,9 @@ def failing() -> Story:
     story.until(1.02)
     story.act("start", run, "node-1")
     story.wait(0.1)
-    story.end(run, "failed", story.news(run, "failed"))
+    story.end(run, "failed", losses.news(story, run, "failed"))
     story.wait(0.02)
-    story.heard(run, story.alert(Cause.failure, run.run_id, job="j"), failing=True)
+    losses.heard(story, run, losses.alert(story, Cause.failure, run.run_id, job="j"), failing=True)
     return story
 
 
@@ -127,7 +128,7 @@ def killed() -> Story:
     story.until(1.02)
     story.act("start", run, "node-1")
     story.wait(0.2)
-    order = story.kill_order(run)
+    order = losses.kill_order(story, run)
     story.wait(0.1)
     story.end(run, "killed", reason="killed by ann")
     story.write((order.key, None, 0))
@@ -162,11 +163,11 @@ def fenced() -> Story:
     story.until(34.4)
     story.lapse("node-1")
     story.wait(0.1)
-    _, lost = story.declare_lost("node-1")
-    story.move("j", "node-1", "node-2")
-    _, rerun = story.lost(run, "node-1")
-    story.heard(run)
-    story.close(lost, story.alert(Cause.node_lost, "node-1"))
+    _, lost = losses.declare_lost(story, "node-1")
+    losses.move(story, "j", "node-1", "node-2")
+    _, rerun = losses.lost(story, run, "node-1")
+    losses.heard(story, run)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
     assert rerun is not None
     story.until(40)
     story.carry_out(story.claim_queued("j", rerun, "node-2"), "node-2")

@@ -8,22 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from crony_ops.model.alert import Alert, Cause, Severity
-from crony_ops.model.cluster import Failover, Health, JobOutcome, Leader, Outcome, Told
+from crony_ops.model.cluster import Leader
 from crony_ops.model.job import Job
-from crony_ops.model.node import Cordon, Node, Pause, Roster, node_uuid
+from crony_ops.model.node import Cordon, Node, Pause, node_uuid
 from crony_ops.model.record import Record
 from crony_ops.model.run import (
-    GapRecord,
-    Kill,
-    News,
     OpenRun,
     QueuedRun,
     RunKind,
     RunRecord,
     RunState,
-    gap_id,
-    rerun_of,
     tick_run_id,
 )
 from crony_ops.model.spec import Assignment, Cursor, Source, Spec
@@ -45,7 +39,10 @@ Put = tuple[str, Record | bytes | None, int]
 
 
 class Story:
-    """Two nodes in the group web, the first of which offers the preset env, and two watchers."""
+    """Two nodes in the group web, the first of which offers the preset env, and two watchers.
+
+    ``there``: what stands in etcd, by key.
+    """
 
     def __init__(self) -> None:
         self.keys = Keys()
@@ -56,7 +53,7 @@ class Story:
         self.leases: dict[str, int] = {}
         self.survivors: tuple[str, ...] = ()
         self.stray_leases: tuple[int, ...] = ()
-        self._standing: dict[str, Write] = {}
+        self.there: dict[str, Write] = {}
         self._last_lease = 0x100
         self.setup = Setup(
             began=T,
@@ -92,26 +89,20 @@ class Story:
         for key, value, lease in puts:
             text = value.to_json().decode() if isinstance(value, Record) else value
             text = text.decode() if isinstance(text, bytes) else text
-            before = self._standing.get(key)
+            before = self.there.get(key)
             previous = before.revision if before is not None else 0
             one = Write(revision, self.now, key, text, lease, previous)
             if text is not None:
-                self._standing[key] = one
-            elif self._standing.pop(key, None) is None:
+                self.there[key] = one
+            elif self.there.pop(key, None) is None:
                 continue
             written.append(one)
         self.writes += written
         return written
 
-    def standing(self, key: str) -> Write:
-        return self._standing[key]
-
     def last(self, key: str) -> Write:
         """The newest write of the key, be it a deletion."""
         return next(one for one in reversed(self.writes) if one.key == key)
-
-    def stands(self, key: str) -> bool:
-        return key in self._standing
 
     # watchers and nodes
 
@@ -142,7 +133,7 @@ class Story:
         return self.write((self.keys.spec(job_id), spec, 0))[0]
 
     def given(self, job_id: str, **fields: Any) -> Assignment:
-        wanted = self.standing(self.keys.spec(job_id))
+        wanted = self.there[self.keys.spec(job_id)]
         spec = Spec.from_json((wanted.value or "").encode())
         return Assignment(
             **{
@@ -190,8 +181,8 @@ class Story:
     # runs
 
     def open_run(self, job_id: str, tick: int, name: str, **fields: Any) -> OpenRun:
-        job = self.given(job_id).job if self.stands(self.keys.spec(job_id)) else None
-        held = self._standing.get(self.keys.job(self.uuid(name), job_id))
+        job = self.given(job_id).job if self.keys.spec(job_id) in self.there else None
+        held = self.there.get(self.keys.job(self.uuid(name), job_id))
         return OpenRun(
             **{
                 "run_id": tick_run_id(tick, name if job and job.run_on.every else ""),
@@ -277,122 +268,6 @@ class Story:
         self.wait(0.01)
         return self.end(run)
 
-    def missed(
-        self, job_id: str, name: str, first: int, last: int, count: int, *queued: QueuedRun
-    ) -> Write:
-        """Ticks that nobody could run: one gap, and what is made up."""
-        gap = GapRecord(
-            type="gap",
-            run_id=gap_id(last),
-            job_id=job_id,
-            first=first,
-            last=last,
-            count=count,
-            reason="nobody could run it in time",
-            node=self.uuid(name),
-            node_name=name,
-            at=self.now,
-        )
-        cursor = Cursor(tick=max([last, *(one.tick for one in queued)]))
-        return self.write(
-            (self.keys.run(job_id, gap.run_id), gap, 0),
-            (self.keys.cursor(job_id), cursor, 0),
-            *(self.queue(one, job_id) for one in queued),
-        )[0]
-
-    # losses
-
-    def lost(self, run: OpenRun, name: str, *more: Put) -> tuple[Write, QueuedRun | None]:
-        """What the leader makes of a run whose node died under it."""
-        record = self.record(run, "lost", reason=f"its node {name} was lost", started_at=None)
-        rerun = rerun_of(run, name, f"was lost with {name}", self.now + 5)
-        news = News(
-            run_id=run.run_id,
-            job_id=run.job_id,
-            state=RunState.lost,
-            at=self.now,
-            tick=run.tick,
-            node=run.node,
-            node_name=name,
-            with_node=True,
-        )
-        queued = [self.queue(rerun, run.job_id)] if rerun is not None else []
-        written = self.write(
-            (self.keys.run(run.job_id, run.run_id), record, 0),
-            (self.open_key(run), None, 0),
-            (self.keys.news(run.job_id, run.run_id), news, 0),
-            *queued,
-            *more,
-        )
-        return written[0], rerun
-
-    def declare_lost(self, name: str) -> tuple[Write, Failover]:
-        lost = Failover(
-            node=self.uuid(name),
-            node_name=name,
-            incarnation=self.leases[name],
-            started_at=self.now,
-        )
-        return self.write((self.keys.failover(lost.node, lost.incarnation), lost, 0))[0], lost
-
-    def move(self, job_id: str, source: str, target: str, *more: Put) -> Write:
-        """Off a dead node, in one request."""
-        uuid, lease = self.uuid(source), self.leases[source]
-        outcome = JobOutcome(job_id=job_id, outcome=Outcome.moved, to=self.uuid(target))
-        return self.assign(
-            job_id,
-            target,
-            (self.keys.job(uuid, job_id), None, 0),
-            (self.keys.failover_job(uuid, lease, job_id), outcome, 0),
-            *more,
-            anew=False,
-            moved_from=uuid,
-        )
-
-    def alert(self, cause: Cause, about: str, **fields: Any) -> Put:
-        alert = Alert(
-            id=f"{cause}.{about}".replace(" ", "-"),
-            cause=cause,
-            severity=Severity.warning,
-            title="",
-            message="",
-            at=self.now,
-            **fields,
-        )
-        return (self.keys.alert(alert.id), alert, 0)
-
-    def close(self, lost: Failover, *told: Put) -> Write:
-        key = self.keys.failover(lost.node, lost.incarnation)
-        closed = lost.model_copy(update={"closed_at": self.now, "moved": 1})
-        under = [k for k in self._standing if k.startswith(f"{key}/")]
-        roster = Roster(
-            node=Node(uuid=lost.node, name=lost.node_name, incarnation=lost.incarnation),
-            seen_at=self.now,
-        )
-        outcomes: list[Put] = [(k, None, 0) for k in under]
-        return self.write(
-            (key, closed, 0), (self.keys.roster(lost.node), roster, 0), *outcomes, *told
-        )[0]
-
-    def heard(self, run: OpenRun, *told: Put, failing: bool = False) -> list[Write]:
-        """The leader takes the news of a run in."""
-        known = {"failure": Told(since=self.now, at=self.now)} if failing else {}
-        return self.write(
-            (self.keys.health(run.job_id), Health(last_run_id=run.run_id, told=known), 0),
-            (self.keys.news(run.job_id, run.run_id), None, 0),
-            *told,
-        )
-
-    def news(self, run: OpenRun, state: str) -> Put:
-        news = News(
-            run_id=run.run_id, job_id=run.job_id, state=RunState(state), at=self.now, tick=run.tick
-        )
-        return (self.keys.news(run.job_id, run.run_id), news, 0)
-
-    def kill_order(self, run: OpenRun) -> Write:
-        order = Kill(who="ann", at=self.now)
-        return self.write((self.keys.kill(run.node, run.job_id, run.run_id), order, 0x77))[0]
-
     # what the nemesis did
 
     def fault(
@@ -404,7 +279,7 @@ class Story:
         return fault
 
     def history(self, **end: Any) -> History:
-        keys = {key: write.lease for key, write in self._standing.items()}
+        keys = {key: write.lease for key, write in self.there.items()}
         leases = tuple({*keys.values(), *self.stray_leases} - {0})
         fields = {"at": self.now, "keys": keys, "leases": leases, "survivors": self.survivors}
         return History(

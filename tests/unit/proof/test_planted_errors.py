@@ -8,11 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.proof.checker import check
-from tests.unit.proof import planted_claims, planted_decisions
+from tests.unit.proof import planted_claims, planted_moves, planted_orders, planted_runs
 from tests.unit.proof.planted import PLANTS, Planted
 
-assert planted_claims
-assert planted_decisions
+MODULES = (planted_claims, planted_moves, planted_orders, planted_runs)
+"""To import them is to plant."""
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__)

@@ -1,14 +1,13 @@
-"""Planted errors in moves, leadership, orders, alerts and what is left: what is decided wrong."""
+"""Planted errors in places and orders, in alerts, and in what is left in the end."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.model.alert import Cause
 from crony_ops.model.run import OpenRun
 from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind, Usage
-from tests.unit.proof import sound
+from tests.unit.proof import losses, sound
 from tests.unit.proof.planted import Planted, plant
 from tests.unit.proof.story import TTL, Story, T
 
@@ -27,143 +26,13 @@ def dead(story: Story, name: str = "node-1") -> Failover:
     story.fault(Kind.kill, name, lasts=8)
     story.wait(TTL)
     story.lapse(name)
-    return story.declare_lost(name)[1]
-
-
-@plant
-def a_job_put_on_a_second_node() -> Planted:
-    story = sound.quiet()
-    first = story.standing(held_by(story))
-    second = story.assign("j", "node-2", anew=False)
-    also = ["in the end all is as it should be"]
-    return Planted(story.history(), "a move is one transaction", [first, second], also)
-
-
-@plant
-def a_move_in_two_requests() -> Planted:
-    story = sound.quiet()
-    lost = dead(story)
-    taken = story.write((held_by(story), None, 0))[0]
-    given = story.assign("j", "node-2", anew=False, moved_from=lost.node)
-    sound.catch_up(story, 4, 6)
-    story.close(lost, story.alert(Cause.node_lost, "node-1"))
-    story.register("node-1")
-    return Planted(story.history(), "a move is one transaction", [taken, given])
-
-
-@plant
-def an_epoch_that_fell() -> Planted:
-    story = sound.quiet(1)
-    story.assign("j", "node-2", anew=False)
-    newer = story.ran("j", T + 2, "node-2")
-    older = story.ran("j", T + 3, "node-1")
-    story.write((held_by(story, "node-2"), None, 0))
-    evidence = [story.opened(newer), story.opened(older)]
-    return Planted(story.history(), "the epoch grows", evidence, ["a move is one transaction"])
-
-
-@plant
-def a_job_given_by_a_spec_that_was_edited() -> Planted:
-    story = sound.quiet()
-    older = story.given("j")
-    edit = story.want("j", timeout="5s")
-    given = story.assign("j", "node-1", anew=False, spec_revision=older.spec_revision)
-    story.assign("j", "node-1", anew=False)
-    return Planted(story.history(), SEEN, [edit, given])
-
-
-@plant
-def a_job_given_to_a_node_that_was_gone() -> Planted:
-    story = sound.quiet()
-    story.fault(Kind.kill, "node-2", lasts=8)
-    gone = story.lapse("node-2")
-    left = (held_by(story), None, 0)
-    given = story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))
-    story.register("node-2")
-    return Planted(story.history(), SEEN, [gone, given])
-
-
-@plant
-def a_job_taken_off_a_living_node_in_the_middle_of_a_run() -> Planted:
-    story = sound.quiet()
-    run = story.claim("j", T + 4, "node-1")
-    left = (held_by(story), None, 0)
-    story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))
-    taken = story.last(held_by(story))
-    story.carry_out(run, "node-1")
-    return Planted(story.history(), SEEN, [story.opened(run), taken])
-
-
-@plant
-def a_failover_of_a_node_that_lives() -> Planted:
-    story = sound.quiet()
-    alive = story.standing(story.keys.node(story.uuid("node-1")))
-    begun, lost = story.declare_lost("node-1")
-    story.close(lost, story.alert(Cause.node_lost, "node-1"))
-    return Planted(story.history(), SEEN, [alive, begun])
-
-
-@plant
-def a_run_called_lost_while_its_node_lives() -> Planted:
-    story = sound.quiet()
-    alive = story.standing(story.keys.node(story.uuid("node-1")))
-    run = story.claim("j", T + 4, "node-1")
-    story.lost(run, "node-1")
-    news = story.last(story.keys.news("j", run.run_id))
-    story.heard(run)
-    also = ["reasons are borne out"]
-    return Planted(story.history(), SEEN, [alive, news], also)
-
-
-@plant
-def a_run_called_lost_that_had_ended() -> Planted:
-    story = sound.quiet()
-    run = story.ran("j", T + 4, "node-1")
-    lost = dead(story)
-    story.move("j", "node-1", "node-2")
-    story.lost(run, "node-1")
-    news = story.last(story.keys.news("j", run.run_id))
-    story.heard(run)
-    sound.catch_up(story, 5, 7)
-    story.close(lost, story.alert(Cause.node_lost, "node-1"))
-    story.register("node-1")
-    return Planted(story.history(), SEEN, [news])
-
-
-@plant
-def a_job_moved_while_nobody_led() -> Planted:
-    story = sound.quiet()
-    story.fault(Kind.kill, "watcher-1")
-    gone = story.depose()
-    edit = story.assign("j", "node-1", anew=False)
-    story.lead("watcher-2")
-    return Planted(story.history(), "only the leader decides", [gone, edit])
-
-
-@plant
-def a_job_moved_by_the_leader_before() -> Planted:
-    story = sound.quiet()
-    story.fault(Kind.freeze, "watcher-1")
-    decided_at = story.now
-    story.depose()
-    story.wait(1)
-    led = story.lead("watcher-2")
-    edit = story.assign("j", "node-1", anew=False, assigned_at=decided_at)
-    return Planted(story.history(), "only the leader decides", [led, edit])
-
-
-@plant
-def a_second_leader() -> Planted:
-    story = sound.quiet()
-    first = story.standing(story.keys.leader)
-    second = story.lead("watcher-2")
-    return Planted(story.history(), "one leader at a time", [first, second])
+    return losses.declare_lost(story, name)[1]
 
 
 @plant
 def a_pinned_job_elsewhere() -> Planted:
     story = sound.begun(run_on={"node": "node-1"}, name="node-2")
-    given = story.standing(held_by(story, "node-2"))
+    given = story.there[held_by(story, "node-2")]
     run = story.claim("j", T + 1, "node-2")
     story.carry_out(run, "node-2")
     return Planted(story.history(), "jobs run where they may", [given, story.opened(run)])
@@ -172,7 +41,7 @@ def a_pinned_job_elsewhere() -> Planted:
 @plant
 def a_job_on_a_node_that_lacks_its_preset() -> Planted:
     story = sound.begun(presets=["env"], name="node-2")
-    given = story.standing(held_by(story, "node-2"))
+    given = story.there[held_by(story, "node-2")]
     run = story.claim("j", T + 1, "node-2")
     story.carry_out(run, "node-2")
     return Planted(story.history(), "jobs run where they may", [given, story.opened(run)])
@@ -220,7 +89,7 @@ def a_kill_that_nobody_obeyed() -> Planted:
     run = story.claim("j", T + 30, "node-1")
     story.until(30.02)
     story.act("start", run, "node-1")
-    order = story.kill_order(run)
+    order = losses.kill_order(story, run)
     story.until(45)
     story.act("end", run, "node-1")
     story.end(run)
@@ -232,7 +101,7 @@ def a_kill_that_nobody_obeyed() -> Planted:
 @plant
 def a_resumption_that_left_the_cursor_behind() -> Planted:
     story = sound.quiet()
-    cursor = story.standing(story.keys.cursor("j"))
+    cursor = story.there[story.keys.cursor("j")]
     paused = story.pause("j")
     story.wait(1)
     resumed = story.write((paused.key, None, 0))[0]
@@ -243,7 +112,7 @@ def a_resumption_that_left_the_cursor_behind() -> Planted:
 @plant
 def an_edit_that_left_the_cursor_behind() -> Planted:
     story = sound.quiet()
-    cursor, before = story.standing(story.keys.cursor("j")), story.standing(held_by(story))
+    cursor, before = story.there[story.keys.cursor("j")], story.there[held_by(story)]
     story.want("j", schedule="*/2 * * * * *")
     story.wait(1)
     edit = story.assign("j", "node-1", anew=False)
@@ -281,8 +150,8 @@ def a_failover_that_nobody_was_told_of() -> Planted:
     story = sound.quiet()
     lost = dead(story)
     begun = story.last(story.keys.failover(lost.node, lost.incarnation))
-    story.move("j", "node-1", "node-2")
-    closed = story.close(lost)
+    losses.move(story, "j", "node-1", "node-2")
+    closed = losses.close(story, lost)
     sound.catch_up(story, 4, 6)
     story.register("node-1")
     return Planted(story.history(), "every alert is made once", [begun, closed])
@@ -294,8 +163,8 @@ def a_failure_that_nobody_was_told_of() -> Planted:
     run = story.claim("j", T + 1, "node-1")
     story.until(1.02)
     story.act("start", run, "node-1")
-    story.end(run, "failed", story.news(run, "failed"))
-    health = story.heard(run, failing=True)[0]
+    story.end(run, "failed", losses.news(story, run, "failed"))
+    health = losses.heard(story, run, failing=True)[0]
     return Planted(story.history(), "every alert is made once", [health])
 
 
@@ -305,8 +174,8 @@ def news_that_were_taken_away_unheard() -> Planted:
     run = story.claim("j", T + 1, "node-1")
     story.until(1.02)
     story.act("start", run, "node-1")
-    story.end(run, "failed", story.news(run, "failed"))
-    news = story.standing(story.keys.news("j", run.run_id))
+    story.end(run, "failed", losses.news(story, run, "failed"))
+    news = story.there[story.keys.news("j", run.run_id)]
     gone = story.write((news.key, None, 0))[0]
     return Planted(story.history(), "every alert is made once", [news, gone])
 
@@ -315,10 +184,10 @@ def news_that_were_taken_away_unheard() -> Planted:
 def a_due_tick_left_lying() -> Planted:
     """So it is with an agent that has missed the news of its job."""
     story = sound.quiet(2)
-    held, before = story.standing(held_by(story)), story.standing(story.keys.cursor("j"))
+    held, before = story.there[held_by(story)], story.there[story.keys.cursor("j")]
     story.until(25.2)
     story.fault(Kind.freeze, "node-1")
-    story.missed("j", "node-1", T + 3, T + 25, 23)
+    losses.missed(story, "j", "node-1", T + 3, T + 25, 23)
     moved = story.last(story.keys.cursor("j"))
     return Planted(story.history(), "nothing is left lying", [held, before, moved])
 
@@ -374,7 +243,7 @@ def a_run_left_open() -> Planted:
 @plant
 def a_key_left_over() -> Planted:
     story = sound.killed()
-    order = story.kill_order(OpenRun.from_json(_first_open(story)))
+    order = losses.kill_order(story, OpenRun.from_json(_first_open(story)))
     return Planted(story.history(), LEFT, [order])
 
 
