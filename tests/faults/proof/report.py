@@ -10,7 +10,7 @@ from tests.faults.proof.history import Act, Fault
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from tests.faults.proof.checker.tally import Tally
     from tests.faults.proof.checker.violation import Evidence, Violation
@@ -61,15 +61,20 @@ def _verdict(violations: Sequence[Violation], command: str) -> Iterator[str]:
     by_rule: dict[str, list[Violation]] = {}
     for violation in violations:
         by_rule.setdefault(violation.rule, []).append(violation)
-    yield f"{len(violations):,} violations of {len(by_rule)} rules; again: {command}"
-    for rule, found in by_rule.items():
+    found = f"{_number(violations, 'violation')} of {_number(by_rule, 'rule')}"
+    yield f"{found}; again: {command}"
+    for rule, broken in by_rule.items():
         yield ""
-        yield f"✗ {rule} ({len(found):,})"
-        for violation in found[:SHOWN]:
+        yield f"✗ {rule} ({len(broken):,})"
+        for violation in broken[:SHOWN]:
             yield f"  {violation.what}"
             yield from _told(violation.evidence)
-        if len(found) > SHOWN:
-            yield f"  and {len(found) - SHOWN:,} more"
+        if len(broken) > SHOWN:
+            yield f"  and {len(broken) - SHOWN:,} more"
+
+
+def _number(of: Collection[object], noun: str) -> str:
+    return f"{len(of):,} {noun}{'' if len(of) == 1 else 's'}"
 
 
 def _told(evidence: Iterable[Evidence]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def test_a_violation_is_told_with_its_evidence_and_the_command_that_repeats_it()
     told = report(tally(history), check(history), AGAIN)
     assert "1 doubled · 0 unaccounted" in told
     assert told.partition("\n\n")[2] == (
-        f"1 violations of 1 rules; again: {AGAIN}\n"
+        f"1 violation of 1 rule; again: {AGAIN}\n"
         "\n"
         "✗ no tick runs twice (1)\n"
         "  tick 1800000002 of j ran as 20270115T080002Z-s, which was not lost,"

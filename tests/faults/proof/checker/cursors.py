@@ -78,13 +78,14 @@ def _unaccounted(
         for one in puts(request, index.keys.runs_of(job_id))
         if isinstance(record := read_run((one.value or "").encode()), GapRecord)
         and one.key.endswith(at)
+        and record.last > after
     ]
     left = (
         tick
         for tick in schedule.between(after, until)
         if tick not in queued
         and not any(gap.first <= tick <= gap.last for gap in gaps)
-        and (queued or gaps or not _told_of(index, job_id, at, tick))
+        and not (job.run_on.bound and _told_of(index, job_id, at, tick))
     )
     some = list(islice(left, NAMED))
     if some:

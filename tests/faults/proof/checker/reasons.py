@@ -101,11 +101,10 @@ def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
     key, tolerance = (record.job_id, run_id), index.setup.tolerance
     claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
     begun = [act.at for act in acts[:1]] + ([claim.run.claimed_at] if claim else [])
-    ends = [
-        end.record.ended_at
-        for end in index.ends_of.get(key, ())
-        if isinstance(end.record, RunRecord) and end.record.state is not RunState.lost
-    ]
+    records = [e.record for e in index.ends_of.get(key, ()) if isinstance(e.record, RunRecord)]
+    # A process that has to wait for the machine writes its first line late.
+    begun += [one.started_at for one in records if one.started_at is not None]
+    ends = [one.ended_at for one in records if one.state is not RunState.lost]
     over = max([*ends, *(act.at for act in acts)], default=None)
     return (
         bool(begun)
