@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 RULE = "reasons are borne out"
 SLOW = 1.0
-"""Seconds from the sending of a claim to its sight that make a tick late."""
+"""Seconds from the sending of a claim to its sight that make a tick late, and in which a busy agent
+hears of the end of a process."""
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[so][0-9]*(?:@\S+)?|[0-9]{8}T[0-9]{6}Z-r[0-9](?:@\S+)?")
 
 
@@ -109,7 +110,7 @@ def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
     return (
         bool(begun)
         and min(begun) <= record.ended_at + tolerance
-        and (not ends or over is None or over >= record.ended_at - tolerance)
+        and (not ends or over is None or over >= record.ended_at - SLOW)
     )
 
 
