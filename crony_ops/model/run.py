@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -14,12 +15,8 @@ from crony_ops.model.tick import Tick
 
 MAX_RERUNS = 3
 
-RunId = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[0-9]{8}T[0-9]{6}Z-[smor][0-9]*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
-    ),
-]
+RUN_ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[smor][0-9]*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
+RunId = Annotated[str, StringConstraints(pattern=RUN_ID.pattern)]
 """Strict, for it names files on a node and comes out of etcd."""
 
 

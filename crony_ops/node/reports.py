@@ -20,7 +20,7 @@ from pydantic import Field
 from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreError, StoreRefused
 from crony_ops.model.record import Record
-from crony_ops.model.run import GapRecord, QueuedRun, RunRecord, gap_id
+from crony_ops.model.run import RUN_ID, GapRecord, QueuedRun, RunRecord, gap_id
 from crony_ops.node.journal import Worth
 from crony_ops.store import Op, Txn, absent, delete, exists, put, value_is
 from crony_ops.store.endings import end_run, news_of, record_gap
@@ -235,13 +235,15 @@ class Reports:
 
     async def _too_many(self, record: RunRecord) -> list[str]:
         """The run ids to trim with this end. Counted in memory, listed now and then: the leader
-        and earlier owners write records too."""
+        and earlier owners write records too. A stranger's key is no record: it would else be the
+        newest for ever, and take a record's place."""
         at = record.run_id.partition("@")[2]
         kept = self._kept.get(record.job_id)
         if kept is None or kept.ends >= RELIST_EVERY:
             prefix = self._keys.runs_of(record.job_id)
             listed = await self._etcd.range(prefix, keys_only=True)
-            ids = (entry.key[len(prefix) :] for entry in listed.entries)
+            tails = (entry.key[len(prefix) :] for entry in listed.entries)
+            ids = (tail for tail in tails if RUN_ID.fullmatch(tail))
             kept = _Kept({run_id for run_id in ids if run_id.partition("@")[2] == at})
             self._kept[record.job_id] = kept
         kept.ends += 1

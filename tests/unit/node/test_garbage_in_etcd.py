@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from crony_ops.model.run import OpenRun, QueuedRun, read_run
 from crony_ops.node.history import History
 from crony_ops.node.journal import Journal
-from crony_ops.node.ticks.holding import Holding
 from crony_ops.node.ticks.holdings import Holdings
 from crony_ops.node.ticks.queues import Queues
 from crony_ops.store import Change, Entry, Snapshot
@@ -22,6 +21,8 @@ from tests.unit.garbage import KEYS, RECORDED, noise, spoilt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from crony_ops.node.ticks.holding import Holding
 
 NOW = 1_795_384_860.0
 GARBAGE = b"\xff not for us"
