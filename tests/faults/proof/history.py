@@ -185,11 +185,10 @@ def read_history(folder: Path) -> History:
 
 
 def write_history(history: History, folder: Path) -> None:
-    """All but the ledger, which the jobs write themselves."""
+    """All but the ledger and the writes, which are written as they happen: by the jobs, and by the
+    recorder."""
     (folder / SETUP).write_bytes(history.setup.to_json())
     (folder / FAULTS).write_bytes(b"".join(fault.to_json() + b"\n" for fault in history.faults))
-    with (folder / WRITES).open("w", encoding="utf-8") as file:
-        file.writelines(write_line(write) for write in history.writes)
     (folder / END).write_bytes(history.end.to_json())
 
 

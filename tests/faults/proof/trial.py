@@ -18,15 +18,13 @@ from crony_ops.local.waiting import wait_until
 from tests.faults.proof.cluster import ProofCluster
 from tests.faults.proof.company import ETCDS, NODES, TTL, WATCHERS
 from tests.faults.proof.history import (
-    END,
-    FAULTS,
     LEDGER,
-    SETUP,
     EndState,
     History,
     Setup,
     Usage,
     read_history,
+    write_history,
 )
 from tests.faults.proof.jobs import Trade
 from tests.faults.proof.nemesis.diary import Diary
@@ -75,10 +73,12 @@ class Trial:
                 contextlib.redirect_stdout(log),
                 contextlib.redirect_stderr(log),
             ):
-                await self._prove(cluster, Trade(ledger, url))
+                told = await self._prove(cluster, Trade(ledger, url))
+        write_history(told, self.folder)
         return read_history(self.folder)
 
-    async def _prove(self, cluster: ProofCluster, trade: Trade) -> None:
+    async def _prove(self, cluster: ProofCluster, trade: Trade) -> History:
+        """Without what the jobs and the recorder have written themselves."""
         diary = Diary()
         recorder = Recorder(cluster.settings, cluster.keys.everything, self.folder)
         people = People(cluster, trade, self.folder, diary)
@@ -101,10 +101,13 @@ class Trial:
             await cluster.stop_daemons()
             await recorder.complete(cluster.store, _RECORDED_WITHIN)
             recording.cancel()
-        (self.folder / SETUP).write_bytes(self._setup(cluster, began).to_json())
-        faults = sorted(diary.faults, key=lambda fault: fault.began)
-        (self.folder / FAULTS).write_bytes(b"".join(fault.to_json() + b"\n" for fault in faults))
-        (self.folder / END).write_bytes(end.to_json())
+        return History(
+            setup=self._setup(cluster, began),
+            ledger=[],
+            faults=sorted(diary.faults, key=lambda fault: fault.began),
+            writes=[],
+            end=end,
+        )
 
     def _setup(self, cluster: ProofCluster, began: float) -> Setup:
         return Setup(

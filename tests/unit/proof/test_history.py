@@ -8,13 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.proof.history import LEDGER, read_history, read_write, write_history
+from tests.faults.proof.history import (
+    LEDGER,
+    WRITES,
+    read_history,
+    read_write,
+    write_history,
+    write_line,
+)
 from tests.unit.proof import sound
 
 
 def test_a_history_is_read_as_it_was_written(tmp_path: Path) -> None:
     history = sound.node_lost().history()
     write_history(history, tmp_path)
+    (tmp_path / WRITES).write_text("".join(map(write_line, history.writes)), encoding="utf-8")
     lines = [
         {
             **{f: getattr(act, f) for f in ("event", "job", "run", "node", "attempt", "at")},
