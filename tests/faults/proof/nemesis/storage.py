@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import grpc.aio
 from etcd3.etcdrpc import rpc_pb2 as rpc
 
-from crony_ops.errors import StoreError, StoreRefused
+from crony_ops.errors import StoreError
 from crony_ops.local.waiting import wait_until
 from crony_ops.store import Txn
 from crony_ops.store.endpoints import Connection
@@ -57,20 +57,20 @@ class Storage:
         await wait_until(self._free, "etcd has space again", _MENDED_WITHIN)
 
     async def _fill(self) -> bool:
-        for number in range(_MOST_PIECES):
-            try:
+        """Whether etcd has come to refuse for want of space."""
+        try:
+            for number in range(_MOST_PIECES):
                 await self._cluster.store.put(f"{BALLAST}{number}", _PIECE)
-            except StoreRefused as refusal:
-                if "space" in str(refusal):
-                    return True
-                raise
+        except StoreError as error:
+            return "space" in str(error)
         return False
 
     async def _free(self) -> bool:
         store = self._cluster.store
         freed = (await store.txn(Txn((), (delete_prefix(BALLAST),)))).revision
         deleted = await store.count(BALLAST) == 0
-        await wait_until(lambda: self._recorder.revision >= freed, "it is recorded", 5)
+        if self._recorder.revision < freed:
+            return False
         await store.compact(self._recorder.revision)
         for member in ETCDS:
             await self._defragment(member)
