@@ -186,6 +186,11 @@ class RunRecord(Record):
     def succeeded(self) -> bool:
         return self.state is RunState.succeeded
 
+    @property
+    def unseen(self) -> bool:
+        """Lost, and nobody saw anything of it."""
+        return self.state is RunState.lost and not self.attempts
+
 
 class GapRecord(Record):
     """`/crony/run/<job_id>/<run_id>` for ticks that were not run: first and last tick, how many."""

@@ -102,7 +102,7 @@ class Reports:
     async def send(self, report: Report) -> None:
         """Tell etcd, or leave the report on the disk for ``replay``: either way it is safe."""
         try:
-            await self._send(report)
+            await self._tell(report)
         except StoreError as error:
             # An etcd that is away comes back; a full one, or a right that is missing, is mended by
             # people: the report stays until then.
@@ -119,9 +119,16 @@ class Reports:
                 log.error("%s can't be spooled: %s", report.record.run_id, error)
                 await asyncio.sleep(RETRY)
                 with contextlib.suppress(StoreError):
-                    return await self._send(report)
+                    return await self._tell(report)
             else:
                 return self._spooled.set()
+
+    async def _tell(self, report: Report) -> None:
+        """Raises StoreError."""
+        await self._send(report)
+        if report.offline:
+            with contextlib.suppress(sqlite3.Error):  # a next life calls it lost, to no effect
+                self._journal.forget_offline_run(report.record.job_id, report.record.run_id)
 
     def _spool(self, report: Report) -> None:
         """Raises sqlite3.Error."""
@@ -234,9 +241,9 @@ class Reports:
                 await self._send(report.model_copy(update={"offline": True}))
 
     async def _too_many(self, record: RunRecord) -> list[str]:
-        """The run ids to trim with this end. Counted in memory, listed now and then: the leader
-        and earlier owners write records too. A stranger's key is no record: it would else be the
-        newest for ever, and take a record's place."""
+        """The run ids to trim with this end. Listed now and then, for others write records, too. A
+        stranger's key is no record: it would else be the newest for ever, and take a record's
+        place."""
         at = record.run_id.partition("@")[2]
         kept = self._kept.get(record.job_id)
         if kept is None or kept.ends >= RELIST_EVERY:
@@ -248,8 +255,7 @@ class Reports:
             self._kept[record.job_id] = kept
         kept.ends += 1
         others = sorted(kept.ids - {record.run_id})
-        keep = self._keep_each if at else self._keep
-        surplus = len(others) + 1 - keep
+        surplus = len(others) + 1 - (self._keep_each if at else self._keep)
         return others[: max(0, min(surplus, MOST_TRIMMED))]
 
     def forget(self, job_id: str) -> None:
@@ -279,13 +285,13 @@ def end_once(keys: Keys, report: Report, record: RunRecord, extra: list[Op]) -> 
     """The end of a run, right however often it is told.
 
     If the run is open, it is ended. If the leader has called it lost meanwhile, the truth takes
-    that record's place, as long as the record is still there. If this very record stands already,
-    an answer was lost on the way, and there is nothing left to do. A run that etcd never knew of
-    is recorded as it is.
+    that record's place, as long as it is still there; what nobody saw is no truth. If this very
+    record stands already, an answer was lost on the way, and there is nothing left to do. A run
+    that etcd never knew of is recorded as it is.
     """
     run_key = keys.run(record.job_id, record.run_id)
-    truth = [put(run_key, record.to_json())]
-    if report.news:
+    truth = [] if record.unseen else [put(run_key, record.to_json())]
+    if truth and report.news:
         truth.append(put(keys.news(record.job_id, record.run_id), news_of(record).to_json()))
     ended = end_run(keys, record, news=report.news, rerun=report.rerun)
     overrule = Txn((exists(run_key),), tuple(truth), tuple(ended) if report.offline else ())

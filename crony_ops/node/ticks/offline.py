@@ -139,7 +139,7 @@ class Offline:
                 )
             for late in missed.make_up:
                 self._claim(holding, late, now)
-            self._journal.claim_offline(holding.job_id, missed.cursor)
+            self._journal.pass_offline(holding.job_id, missed.cursor)
             holding.cursor = missed.cursor
             return True
         tick = holding.schedule.next_after(holding.cursor)
@@ -165,7 +165,6 @@ class Offline:
         )
 
     def _claim(self, holding: Holding, tick: int, now: float) -> None:
-        self._journal.claim_offline(holding.job_id, tick)
         run = OpenRun(
             run_id=tick_run_id(tick, self._me.at(holding)),
             job_id=holding.job_id,
@@ -178,6 +177,7 @@ class Offline:
             claimed_at=now,
             reason="claimed while etcd was away",
         )
+        self._journal.claim_offline(holding.job_id, tick, run_id=run.run_id, run=run.to_json())
         holding.cursor = tick
         self._runs.launch(
             Start(
