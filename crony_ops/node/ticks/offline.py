@@ -16,7 +16,7 @@ from crony_ops.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from crony_ops.model.run import GapRecord, OpenRun, gap_id, tick_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.node.journal import Pinned
-from crony_ops.node.reports import Report
+from crony_ops.node.report import Report
 from crony_ops.node.runs.active_run import Start
 from crony_ops.store import Txn, get, mod_is, put
 

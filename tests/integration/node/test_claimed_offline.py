@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from crony_ops.local.waiting import wait_until
 from crony_ops.model.run import OpenRun, RunRecord, RunState, rerun_id, tick_run_id
 from crony_ops.node.journal import Journal
-from crony_ops.node.reports import Report
+from crony_ops.node.report import Report
 from crony_ops.node.settings import NodeSettings
 from tests.integration.node.an_agent import an_agent
 

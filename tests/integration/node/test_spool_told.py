@@ -12,7 +12,8 @@ from crony_ops.model.run import GapRecord, News, RunRecord, RunState, read_run, 
 from crony_ops.node import reports as reports_module
 from crony_ops.node.history import History
 from crony_ops.node.journal import Journal
-from crony_ops.node.reports import Report, Reports
+from crony_ops.node.report import Report
+from crony_ops.node.reports import Reports
 from crony_ops.store import Batcher
 from tests.integration.store.conftest import running
 

@@ -8,7 +8,7 @@ import pytest
 
 from crony_ops.model.alert import MAX_OUTPUT
 from crony_ops.model.run import Attempt, News, OpenRun, QueuedRun, RunRecord, RunState, read_run
-from crony_ops.node.reports import Report, end_once
+from crony_ops.node.report import Report, end_once
 from crony_ops.store.endings import end_run, news_of
 from crony_ops.store.keys import Keys
 from tests.unit.etcd_model import EtcdModel
