@@ -1,5 +1,6 @@
-"""Nodes claim, lose their leases, see too little and hear no answer, jobs are paused, edited and
-moved: each tick is run once, made up once, or counted in one gap, or was moved past by a person."""
+"""Nodes claim, lose their leases, see too little and hear no answer, claims arrive late, jobs are
+paused, edited and moved: each tick is run once, made up once, or counted in one gap, or was moved
+past by a person."""
 
 from __future__ import annotations
 
@@ -16,14 +17,18 @@ from crony_ops.model.run import GapRecord, OpenRun, QueuedRun, read_run
 from crony_ops.node.ticks import claims
 from crony_ops.node.ticks.claims import Claimant
 from crony_ops.node.ticks.holding import Holding
+from tests.effort import times
 from tests.unit.watcher.picture import NOON, Picture, http_job
 
 if TYPE_CHECKING:
     from crony_ops.model.job import Job
-    from crony_ops.store import Txn
+    from crony_ops.store import Entry, Txn
 
 NAMES = st.sampled_from(["a", "b"])
-FATES = st.sampled_from(["done", "done", "done", "never sent", "done without an answer"])
+FATES = st.lists(
+    st.sampled_from(["done", "done", "late", "never sent", "done without an answer"]), max_size=3
+)
+"""Of the claims that a node makes one after the other."""
 AHEAD = 1.0
 
 
@@ -58,9 +63,10 @@ class Ticks(RuleBasedStateMachine):
         self.leases = 0
         self.started = Counter[str]()
         self.stood = 0
+        self.late: list[tuple[Txn, Claimant, Holding]] = []
         self.picture.want("j", http_job(schedule="@every 7s"))
         self.a_node_registers("a")
-        self.the_leader_looks()
+        self.picture.look(self.now)
         self.a_node_hears_of_its_assignment("a")
 
     @rule(name=NAMES)
@@ -71,9 +77,10 @@ class Ticks(RuleBasedStateMachine):
         known = self.agents.get(name)
         self.agents[name] = Agent(claimant, known.holding if known else None)
 
-    @rule(name=NAMES)
-    def a_node_loses_its_lease_and_does_not_know(self, name: str) -> None:
+    @rule(name=NAMES, fates=FATES)
+    def a_node_loses_its_lease_and_does_not_know(self, name: str, fates: list[str]) -> None:
         self.picture.node_dies(name)
+        self.the_nodes_claim_what_is_due(7, fates)
 
     @rule(name=NAMES)
     def a_node_hears_of_its_assignment(self, name: str) -> None:
@@ -85,30 +92,38 @@ class Ticks(RuleBasedStateMachine):
                 at = (entry.key, entry.value, entry.mod_revision)
                 agent.holding = Holding.read("j", *at, self.picture.keys, f"u-{name}")
 
-    @rule(job=jobs())
-    def the_job_is_edited(self, job: Job) -> None:
+    @rule(job=jobs(), fates=FATES)
+    def the_job_is_edited(self, job: Job, fates: list[str]) -> None:
         self.picture.want("j", job)
+        self.the_leader_looks_and_nobody_hears_of_it(fates)
 
-    @rule(seconds=st.integers(1, 60))
-    def the_job_is_paused(self, seconds: int) -> None:
+    @rule(seconds=st.integers(1, 60), fates=FATES)
+    def the_job_is_paused(self, seconds: int, fates: list[str]) -> None:
         order = Pause(who="ops", at=self.now, until=self.now + seconds)
         self.picture.etcd.put(self.picture.keys.pause("j"), order.to_json())
+        self.the_nodes_claim_what_is_due(7, fates)
 
-    @rule()
-    def the_leader_looks(self) -> None:
+    @rule(fates=FATES)
+    def the_leader_looks_and_nobody_hears_of_it(self, fates: list[str]) -> None:
         self.picture.look(self.now)
+        self.the_nodes_claim_what_is_due(7, fates)
 
     @rule()
-    def the_leader_looks_and_all_hear_of_it(self) -> None:
+    def all_is_well_again(self) -> None:
+        for name in self.agents:
+            if self.picture.etcd.get(self.picture.keys.node(f"u-{name}")) is None:
+                self.a_node_registers(name)
         self.picture.look(self.now)
         for name in self.agents:
             self.a_node_hears_of_its_assignment(name)
 
     @rule(seconds=st.sampled_from([0.5, 30, 300]))
-    def time_passes(self, seconds: float) -> None:
+    def time_passes_and_all_runs_end(self, seconds: float) -> None:
         self.now += seconds
+        for key in self.picture.etcd.prefix(self.picture.keys.opens):
+            self.picture.etcd.delete(key)
 
-    @rule(seconds=st.sampled_from([1, 2, 5, 7, 20]), fates=st.lists(FATES, min_size=1, max_size=4))
+    @rule(seconds=st.sampled_from([5, 7, 20]), fates=FATES)
     def the_nodes_claim_what_is_due(self, seconds: int, fates: list[str]) -> None:
         self.now += seconds
         for agent in self.agents.values():
@@ -117,9 +132,11 @@ class Ticks(RuleBasedStateMachine):
                     break
 
     @rule()
-    def a_run_ends(self) -> None:
-        for key in list(self.picture.etcd.prefix(self.picture.keys.opens))[:1]:
-            self.picture.etcd.delete(key)
+    def what_was_late_arrives(self) -> None:
+        """After whatever happened since: other claims of the same tick, too."""
+        late, self.late = self.late, []
+        for txn, me, holding in late:
+            self.arrives(txn, me, holding)
 
     def advance(self, me: Claimant, holding: Holding, fate: str) -> bool:
         """One step of what an agent does; whether there was one."""
@@ -148,22 +165,31 @@ class Ticks(RuleBasedStateMachine):
 
     def claim(self, txn: Txn, me: Claimant, holding: Holding, fate: str) -> None:
         """Who gets no answer reads anew what stands, as who is refused does."""
-        etcd = self.picture.etcd
         if fate == "never sent":
             return
-        before, known = dict(etcd.entries), self.picture.cursor("j") or 0
         holding.cursor = None
-        result = etcd.apply(txn)
-        if result.succeeded:
-            assert before[me.keys.node(me.uuid)].lease == me.incarnation
-            assert before[holding.key].mod_revision == holding.revision
-            assert me.keys.pause("j") not in before
+        if fate == "late":
+            self.late.append((txn, me, holding))
+        elif self.arrives(txn, me, holding) and fate == "done":
+            holding.take_cursor(self.picture.etcd.get(holding.cursor_key), 0, self.now)
+
+    def arrives(self, txn: Txn, me: Claimant, holding: Holding) -> bool:
+        """Whether the claim is made. If so it must have been worth it at this very moment."""
+        etcd = self.picture.etcd
+        before, known = dict(etcd.entries), self.picture.cursor("j") or 0
+        made = etcd.apply(txn).succeeded
+        if made:
+            node, given = before.get(me.keys.node(me.uuid)), before.get(holding.key)
+            assert node is not None, "who claimed it has no lease"
+            assert node.lease == me.incarnation, "who claimed it has lost the lease"
+            assert given is not None, "who claimed it has lost the job"
+            assert given.mod_revision == holding.revision, "who claimed it knew an older job"
+            assert me.keys.pause("j") not in before, "it is paused"
             written = [entry for key, entry in etcd.entries.items() if entry != before.get(key)]
             self.check_fates(holding, known, written)
-            if fate == "done":
-                holding.take_cursor(etcd.get(holding.cursor_key), 0, self.now)
+        return made
 
-    def check_fates(self, holding: Holding, before: int, written: list[Any]) -> None:
+    def check_fates(self, holding: Holding, before: int, written: list[Entry]) -> None:
         """What a claim that moved the cursor wrote accounts for each tick that it passed, once."""
         keys = self.picture.keys
         after = self.picture.cursor("j") or 0
@@ -181,7 +207,8 @@ class Ticks(RuleBasedStateMachine):
                 counted = list(holding.schedule.between(gap.first - 1, gap.last))
                 assert gap.count == len(counted)
                 fates += counted
-        assert sorted(fates) == list(holding.schedule.between(before, after))
+        passed = list(holding.schedule.between(before, after))
+        assert sorted(fates) == passed, "the ticks that it accounts for are not those it passed"
 
     @invariant()
     def no_run_is_made_twice(self) -> None:
@@ -195,14 +222,15 @@ class Ticks(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Left in peace, all that is due is accounted for, and nothing waits."""
+        self.what_was_late_arrives()
         for name in ("a", "b"):
             self.a_node_registers(name)
         for _ in range(4):
             self.now += 30
             self.picture.look(self.now)
+        for name in ("a", "b"):
+            self.a_node_hears_of_its_assignment(name)
         for _ in range(60):
-            for name in ("a", "b"):
-                self.a_node_hears_of_its_assignment(name)
             self.the_nodes_claim_what_is_due(0, ["done"])
         (home,) = self.picture.homes("j")
         holding = self.agents[home].holding
@@ -214,3 +242,4 @@ class Ticks(RuleBasedStateMachine):
 
 
 TestTicks: Any = pytest.mark.fuzz(Ticks.TestCase)
+TestTicks.settings = times(3)
