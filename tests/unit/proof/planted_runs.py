@@ -232,6 +232,15 @@ def a_skip_that_names_a_run_long_over() -> Planted:
 
 
 @plant
+def a_skip_for_a_run_that_never_was() -> Planted:
+    story = sound.quiet(2)
+    run = story.claim("j", T + 3, "node-1")
+    reason = f"replaced by {tick_run_id(T + 4)} before it could start"
+    end = story.end(run, "skipped", reason=reason)
+    return Planted(story.history(), "reasons are borne out", [end])
+
+
+@plant
 def a_run_lost_with_a_node_that_was_never_gone() -> Planted:
     story = sound.quiet(2)
     run = story.claim("j", T + 3, "node-1")

@@ -33,9 +33,9 @@ def quiet(ticks: int = 3, **fields: Any) -> Story:
     return story
 
 
-def node_lost(**fields: Any) -> Story:
+def _node_killed(**fields: Any) -> tuple[Story, QueuedRun | None]:
     """node-1 is killed under the run of second 2; its job goes to node-2, with a re-run if its job
-    asks for one. It comes back."""
+    asks for one."""
     story = quiet(1, **fields)
     story.until(1.4)
     run = story.claim("j", T + 2, "node-1")
@@ -54,10 +54,36 @@ def node_lost(**fields: Any) -> Story:
     losses.heard(story, run)
     losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
     catch_up(story, 3, 6)
+    return story, rerun
+
+
+def node_lost(**fields: Any) -> Story:
+    """It comes back."""
+    story, rerun = _node_killed(**fields)
     if rerun is not None:
         story.until(11.5)
         catch_up(story, 7, 11)
         story.carry_out(story.claim_queued("j", rerun, "node-2"), "node-2")
+    story.register("node-1")
+    return story
+
+
+def replaced() -> Story:
+    """A re-run waits for a run that the next tick replaces, and is replaced with it."""
+    story, rerun = _node_killed(on_node_loss="rerun", concurrency="replace")
+    assert rerun is not None
+    story.until(11.5)
+    catch_up(story, 7, 11)
+    before = story.claim("j", T + 12, "node-2")
+    story.until(12.02)
+    story.act("start", before, "node-2")
+    story.until(12.4)
+    after = story.claim("j", T + 13, "node-2")
+    story.until(13.02)
+    story.end(before, "killed", reason=f"replaced by {after.run_id}")
+    waited = story.claim_queued("j", rerun, "node-2")
+    story.end(waited, "skipped", reason=f"replaced by {after.run_id} before it could start")
+    story.carry_out(after, "node-2")
     story.register("node-1")
     return story
 

@@ -23,6 +23,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.failing,
     sound.killed,
     sound.skipped,
+    sound.replaced,
     sound.fenced,
     sound.pinned_through_an_outage,
     sound.everywhere,

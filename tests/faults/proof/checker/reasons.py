@@ -89,6 +89,8 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
             for write in index.versions(index.keys.job(record.node, record.job_id))
         )
         what = "not taken away"
+    elif record.reason.startswith("replaced by"):
+        known, what = _was_replaced(index, record), "not replaced"
     elif "beyond its grace" in record.reason:
         known, what = _is_late(index, record), "not that late"
     else:
@@ -184,8 +186,12 @@ def _killed(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
         write.value is not None and write.revision <= end.write.revision
         for write in index.versions(key)
     )
-    by = [run_id for run_id in _RUN_ID.findall(record.reason) if "replaced by" in record.reason]
-    replaced = any((record.job_id, run_id) in index.claim_of for run_id in by)
-    if not ordered and not replaced:
+    if not ordered and not _was_replaced(index, record):
         what = f"{record.run_id} of {record.job_id} was killed ({record.reason}), and by nobody"
         yield Violation(RULE, what, (end.write,))
+
+
+def _was_replaced(index: Index, record: RunRecord) -> bool:
+    """Whether there was a run that its reason says it was replaced by."""
+    by = [run_id for run_id in _RUN_ID.findall(record.reason) if "replaced by" in record.reason]
+    return any((record.job_id, run_id) in index.claim_of for run_id in by)
