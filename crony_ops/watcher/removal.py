@@ -107,6 +107,11 @@ class Removals:
         ]
 
 
+def hangs_on(view: View, lease: int) -> bool:
+    """Whether a cursor of a removed job does."""
+    return any(entry.lease == lease for entry in view.mirror.prefix(view.keys.cursors).values())
+
+
 def forgotten(view: View, run_keys: Iterable[str]) -> Iterable[Order]:
     """The run records of jobs whose very cursor is gone: nobody will ask for them any more."""
     keys = view.keys
