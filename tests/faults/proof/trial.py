@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import time
 from collections.abc import Callable
@@ -15,10 +14,8 @@ import aiohttp
 from crony_ops.cli import run
 from crony_ops.errors import LocalClusterFailed
 from crony_ops.local.waiting import wait_until
-from tests.faults.proof.cluster import ProofCluster
 from tests.faults.proof.company import ETCDS, NODES, TTL, WATCHERS
 from tests.faults.proof.history import (
-    LEDGER,
     EndState,
     History,
     Setup,
@@ -26,21 +23,14 @@ from tests.faults.proof.history import (
     read_history,
     write_history,
 )
-from tests.faults.proof.jobs import Trade
-from tests.faults.proof.nemesis.diary import Diary
-from tests.faults.proof.nemesis.network import Network
-from tests.faults.proof.nemesis.orders import People
-from tests.faults.proof.nemesis.performance import Nemesis
 from tests.faults.proof.nemesis.plan import plan
-from tests.faults.proof.nemesis.processes import Processes
-from tests.faults.proof.nemesis.storage import Storage
-from tests.faults.proof.recorder import Recorder
-from tests.faults.proof.witness import witness
+from tests.faults.proof.stage import Stage, all_placed, staged
 
 if TYPE_CHECKING:
     from crony_ops.store.keys import Keys
+    from tests.faults.proof.cluster import ProofCluster
+    from tests.faults.proof.nemesis.orders import People
 
-_PLACED_WITHIN = 60.0
 _SETTLED_WITHIN = 60.0
 _RECORDED_WITHIN = 20.0
 
@@ -61,50 +51,28 @@ class Trial:
     async def run(self) -> History:
         """The folder is made, or emptied of an earlier run's history, and holds this one's at the
         end. Raises LocalClusterFailed where there is nothing to judge."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        ledger = self.folder.absolute() / LEDGER
-        ledger.unlink(missing_ok=True)
-        self.say("starting three etcd members, two watchers and five agents")
-        cluster = ProofCluster(self.folder / "cluster")
-        orders_log = self.folder / "orders.log"
-        async with witness(ledger) as url, cluster:
-            with (
-                orders_log.open("w") as log,
-                contextlib.redirect_stdout(log),
-                contextlib.redirect_stderr(log),
-            ):
-                told = await self._prove(cluster, Trade(ledger, url))
+        async with staged(self.folder, self.say) as stage:
+            told = await self._prove(stage)
         write_history(told, self.folder)
         return read_history(self.folder)
 
-    async def _prove(self, cluster: ProofCluster, trade: Trade) -> History:
+    async def _prove(self, stage: Stage) -> History:
         """Without what the jobs and the recorder have written themselves."""
-        diary = Diary()
-        recorder = Recorder(cluster.settings, cluster.keys.everything, self.folder)
-        people = People(cluster, trade, self.folder, diary)
-        storage = Storage(cluster, recorder, diary)
-        processes, network = Processes(cluster, diary), Network(cluster, diary)
-        nemesis = Nemesis(processes, network, storage, people)
-        began = time.time()
-        async with asyncio.TaskGroup() as group:
-            recording = group.create_task(recorder.run())
-            await people.sync(first="yes")
-            await wait_until(lambda: _all_placed(cluster), "every job has a node", _PLACED_WITHIN)
-            self.say(f"{len(people.wanted)} jobs are placed: {self.duration:g} s of faults begin")
-            before = cluster.usage()
-            steps = plan(self.seed, self.duration, disk=cluster.disk is not None)
-            await nemesis.perform(steps)
-            self.say("all is healed: waiting for rest")
-            end = await self._rest(cluster, people, before)
-            cluster.check()
-            self.say("stopping agents and watchers")
-            await cluster.stop_daemons()
-            await recorder.complete(cluster.store, _RECORDED_WITHIN)
-            recording.cancel()
+        cluster = stage.cluster
+        self.say(f"{self.duration:g} s of faults begin")
+        before = cluster.usage()
+        steps = plan(self.seed, self.duration, disk=cluster.disk is not None)
+        await stage.nemesis.perform(steps)
+        self.say("all is healed: waiting for rest")
+        end = await self._rest(cluster, stage.people, before)
+        cluster.check()
+        self.say("stopping agents and watchers")
+        await cluster.stop_daemons()
+        await stage.recorder.complete(cluster.store, _RECORDED_WITHIN)
         return History(
-            setup=self._setup(cluster, began),
+            setup=self._setup(cluster, stage.began),
             ledger=[],
-            faults=sorted(diary.faults, key=lambda fault: fault.began),
+            faults=sorted(stage.diary.faults, key=lambda fault: fault.began),
             writes=[],
             end=end,
         )
@@ -138,7 +106,7 @@ class Trial:
             )
             # What is queued for a paused job waits for its resumption.
             queued = await cluster.store.count(cluster.keys.queue)
-            placed = not queued and await _all_placed(cluster)
+            placed = not queued and await all_placed(cluster)
             return there and placed and bool(await cluster.leader())
 
         with contextlib.suppress(LocalClusterFailed):
@@ -153,16 +121,6 @@ class Trial:
         with contextlib.suppress(LocalClusterFailed):
             await wait_until(idle, "nothing is open", max(deadline - time.monotonic(), 30))
         return await _end_state(cluster, before)
-
-
-async def _all_placed(cluster: ProofCluster) -> bool:
-    keys = cluster.keys
-    wanted = {
-        entry.key.removeprefix(keys.specs)
-        for entry in (await cluster.store.range(keys.specs, keys_only=True)).entries
-    }
-    assigned = (await cluster.store.range(keys.jobs, keys_only=True)).entries
-    return wanted == {entry.key.rpartition("/")[2] for entry in assigned} and bool(wanted)
 
 
 async def _end_state(cluster: ProofCluster, before: dict[str, tuple[int, int]]) -> EndState:
