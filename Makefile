@@ -10,7 +10,7 @@ WHEELHOUSE := dist/wheelhouse
 export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test fuzz hosts faults lint bench wheelhouse clean etcd sshd nspawn always
+.PHONY: help demo up test fuzz hosts faults soak lint bench wheelhouse clean etcd sshd nspawn always
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,6 +37,9 @@ hosts: $(INSTALLED) etcd nspawn ## the tests on real hosts: Ansible, systemd, po
 
 faults: $(INSTALLED) etcd ## the promise, proven under faults: make faults DURATION=600 SEED=7
 	@$(BIN)/python -m tests.faults.proof $(DURATION:%=--duration %) $(SEED:%=--seed %)
+
+soak: $(INSTALLED) etcd ## does anything grow while nothing happens? make soak DURATION=1800
+	@$(BIN)/python -m tests.faults.proof.soak $(DURATION:%=--duration %)
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles
 	@$(BIN)/ruff check -q .

@@ -1,0 +1,80 @@
+"""What is measured of the cluster: of the daemons by their own pages, of etcd by its members'."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from tests.faults.proof.company import ETCDS, NODES, WATCHERS
+from tests.faults.proof.soak.growth import Measure, Point, Series
+from tests.scraping import scrape
+
+if TYPE_CHECKING:
+    from tests.faults.proof.cluster import ProofCluster
+
+EVERY = 5.0
+"""Seconds from one measurement to the next."""
+_MIB = 1024 * 1024
+
+OF_DAEMONS: Mapping[str, tuple[Measure, float]] = {
+    "process_resident_memory_bytes": (Measure("memory", " MiB", per_hour=8, least=1), _MIB),
+    "process_open_fds": (Measure("descriptor count", "", per_hour=30, least=5), 1),
+    "process_asyncio_tasks": (Measure("task count", "", per_hour=30, least=5), 1),
+}
+"""By its name on the page, each with how much of it there is in a unit."""
+OF_MEMBERS: Mapping[str, tuple[Measure, float]] = {
+    "etcd_mvcc_db_total_size_in_use_in_bytes": (
+        Measure("size in use", " MiB", per_hour=4, least=0.5),
+        _MIB,
+    ),
+}
+REVISIONS = Measure("revision rate", "/s", per_hour=40, least=5)
+"""Of etcd as a whole."""
+
+
+class Measuring:
+    def __init__(self, cluster: ProofCluster) -> None:
+        self._cluster = cluster
+        self._points: dict[tuple[str, Measure], list[Point]] = defaultdict(list)
+
+    @property
+    def series(self) -> list[Series]:
+        """All that was measured so far: process by process, agents first."""
+        found = [Series(process, what, points) for (process, what), points in self._points.items()]
+        company = (*NODES, *WATCHERS, *ETCDS)
+        return sorted(found, key=lambda one: company.index(one.process))
+
+    async def run(self) -> None:
+        """Until cancelled. Raises LocalClusterFailed where a process has ended by itself, and
+        StoreError."""
+        daemons = {name: _page(self._cluster.child(name).log) for name in (*NODES, *WATCHERS)}
+        members = {name: f"http://{self._cluster.endpoint(name)}/metrics" for name in ETCDS}
+        began = time.monotonic()
+        before: Point | None = None
+        async with aiohttp.ClientSession() as http:
+            while True:
+                self._cluster.check()
+                at = time.monotonic() - began
+                _, revision = await self._cluster.store.head()
+                if before is not None:
+                    rate = (revision - before[1]) / (at - before[0])
+                    self._points[ETCDS[0], REVISIONS].append((at, rate))
+                before = (at, revision)
+                for pages, measures in ((daemons, OF_DAEMONS), (members, OF_MEMBERS)):
+                    for process, url in pages.items():
+                        page = await scrape(http, url)
+                        for name, (measure, unit) in measures.items():
+                            self._points[process, measure].append((at, page[name, ""] / unit))
+                await asyncio.sleep(EVERY)
+
+
+def _page(log: str) -> str:
+    """Where a daemon's own log says that its page is."""
+    found: list[str] = re.findall(r"metrics at (http\S+)", log)
+    return found[-1]
