@@ -54,7 +54,7 @@ def test_a_copy_is_the_source_without_the_guard(tmp_path: Path) -> None:
         Edit("crony_ops/gate.py", "if sure:\n", "if True:\n"),
         Edit("crony_ops/gate.py", "go()", "run()"),
     )
-    Guard("gate", "", edits).take_out(tree, copy)
+    Guard("gate", "", (), edits).take_out(tree, copy)
     assert (copy / "crony_ops/gate.py").read_text() == "if True:\n    run()\n"
     assert (copy / "tests/a.py").read_text() == "a\n"
     assert not (copy / "crony_ops/old.py").exists()

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.proof.history import Kind
 from tests.faults.proof.soak.__main__ import tell
-from tests.faults.proof.soak.growth import Measure, Series, judge
+from tests.faults.proof.soak.growth import Measure, Series, TooShort, judge
 from tests.faults.proof.soak.load import even_load
 from tests.faults.proof.soak.plot import BARS, WIDTH, plot, sparkline
 
@@ -86,7 +86,7 @@ def test_growth_is_told_in_words() -> None:
 
 
 def test_of_a_few_points_nothing_is_told() -> None:
-    with pytest.raises(ValueError, match="7 points behind the warm-up are fewer than 8"):
+    with pytest.raises(TooShort, match="7 points behind the warm-up are fewer than 8"):
         judge(series(lambda _: 60, lasts=75), 40)
 
 

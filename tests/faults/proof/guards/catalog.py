@@ -1,4 +1,4 @@
-"""The guards, by name, each with the edits that take it out.
+"""The guards, by name, each with the rules that see it gone and the edits that take it out.
 
 What an edit leaves must run on without a guard, not break down for want of it: then the proof would
 see the breakdown.
@@ -19,16 +19,19 @@ _ALL = (
     Guard(
         "claim-lease",
         "a claim compares that the node's key hangs on the node's lease",
+        ("claims hang on the lease",),
         (Edit(_CLAIMS, "            lease_is(self.keys.node(self.uuid), self.incarnation),\n"),),
     ),
     Guard(
         "claim-assignment",
         "a claim compares that the assignment is the one that the node knows",
+        ("claims hang on the assignment",),
         (Edit(_CLAIMS, "            mod_is(holding.key, holding.revision),\n"),),
     ),
     Guard(
         "claim-pause",
         "a claim compares that the job is not paused",
+        ("nothing is claimed while paused",),
         # The compare stays, on a key that nobody writes.
         (
             Edit(
@@ -41,6 +44,12 @@ _ALL = (
     Guard(
         "claim-cursor",
         "a claim compares that the cursor is where the node saw it",
+        (
+            "claims hang on the cursor",
+            "claims take what is there",
+            "one claim a run",
+            "a cursor never goes back",
+        ),
         (
             Edit(
                 _CLAIMS,
@@ -61,6 +70,7 @@ _ALL = (
     Guard(
         "fence",
         "past its lease's deadline an agent starts no run of a rerun job, and ends those that run",
+        ("past its lease a node starts nothing", "past its lease a node ends re-runs"),
         (
             Edit(
                 _AGENT,
@@ -79,6 +89,7 @@ _ALL = (
     Guard(
         "leader",
         "every write of a leader compares that it still leads",
+        ("only the leader decides",),
         (
             Edit(
                 _LEADING,
@@ -90,6 +101,7 @@ _ALL = (
     Guard(
         "move-compares",
         "a move compares all that it was decided on",
+        ("a move hangs on what was seen",),
         (
             Edit(
                 _MOVES,
@@ -106,6 +118,7 @@ _ALL = (
     Guard(
         "move-transaction",
         "a move takes a job from one node and gives it to another in one transaction",
+        ("a move is one transaction", "the epoch grows"),
         # The target's key is in the first one's writes and the second one's compares, so that they
         # never share a request.
         (
@@ -131,6 +144,7 @@ _ALL = (
     Guard(
         "resync",
         "a mirror lists all anew where etcd has forgotten what it missed",
+        ("nothing is left lying", "every tick is accounted for"),
         # As if nothing had happened until then: the mistake of many a client.
         (
             Edit(
@@ -149,6 +163,7 @@ _ALL = (
     Guard(
         "read-back",
         "a claim whose outcome is unknown is read back before anything else",
+        ("in the end all is as it should be", "every end is on record", "nothing runs unclaimed"),
         (
             Edit(
                 _CLAIMING,

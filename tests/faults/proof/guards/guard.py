@@ -32,10 +32,12 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """``what`` it is, in words. Its edits, one after the other, take it out."""
+    """``what`` it is, in words. One of the ``rules`` of the checker has to see it gone; what others
+    see may have other causes. Its edits, one after the other, take it out."""
 
     name: str
     what: str
+    rules: tuple[str, ...]
     edits: tuple[Edit, ...]
 
     def without(self, tree: Path) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from crony_ops.errors import CronyError, first_cause
 from tests.faults.proof.__main__ import say
-from tests.faults.proof.soak.growth import FEWEST, Series, judge
+from tests.faults.proof.soak.growth import FEWEST, Series, TooShort, judge
 from tests.faults.proof.soak.load import even_load
 from tests.faults.proof.soak.measuring import EVERY, Measuring
 from tests.faults.proof.soak.plot import plot
@@ -28,7 +28,7 @@ def main() -> int:
     duration = _parser().parse_args().duration
     try:
         return tell(asyncio.run(soak(duration)), duration * WARM_UP)
-    except* CronyError as group:
+    except* (CronyError, TooShort) as group:
         say(f"there is nothing to judge: {first_cause(group)}")
     return 1
 
@@ -45,6 +45,7 @@ async def soak(duration: float) -> list[Series]:
 
 
 def tell(series: list[Series], warm_up: float) -> int:
+    """The exit status. Raises TooShort."""
     courses = [judge(one, warm_up) for one in series]
     growing = [str(course) for course in courses if course.grows]
     verdict = "\n".join(growing or ["nothing grows"])

@@ -11,9 +11,13 @@ Point: TypeAlias = tuple[float, float]
 """Seconds from the beginning, and what was measured then."""
 
 FEWEST = 8
-"""Points behind the warm-up, at the least: of fewer there is no telling."""
+"""Points behind the warm-up, at the least."""
 _ENDS = 10
 """What start and end are the means of: the first and the last tenth of the points."""
+
+
+class TooShort(Exception):
+    """Too little was measured behind the warm-up to tell anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +61,11 @@ def judge(series: Series, warm_up: float) -> Course:
     """``warm_up``: seconds at the beginning that don't count.
 
     What comes down again as far as before does not grow. What takes one step up does not, either:
-    each half has to rise, half as fast as is allowed. Raises ValueError for too few points.
+    each half has to rise, half as fast as is allowed. Raises TooShort.
     """
     points = [point for point in series.points if point[0] >= warm_up]
     if len(points) < FEWEST:
-        raise ValueError(f"{len(points)} points behind the warm-up are fewer than {FEWEST}")
+        raise TooShort(f"{len(points)} points behind the warm-up are fewer than {FEWEST}")
     end, middle = max(1, len(points) // _ENDS), len(points) // 2
     first, second = points[:middle], points[middle:]
     slope, measure = _slope(points), series.measure

@@ -53,25 +53,28 @@ class Measuring:
     async def run(self) -> None:
         """Until cancelled. Raises LocalClusterFailed where a process has ended by itself, and
         StoreError."""
-        daemons = {name: _page(self._cluster.child(name).log) for name in (*NODES, *WATCHERS)}
-        members = {name: f"http://{self._cluster.endpoint(name)}/metrics" for name in ETCDS}
+        pages = {name: _page(self._cluster.child(name).log) for name in (*NODES, *WATCHERS)}
+        pages |= {name: f"http://{self._cluster.endpoint(name)}/metrics" for name in ETCDS}
         began = time.monotonic()
         before: Point | None = None
         async with aiohttp.ClientSession() as http:
             while True:
                 self._cluster.check()
-                at = time.monotonic() - began
                 _, revision = await self._cluster.store.head()
+                at = time.monotonic() - began
                 if before is not None:
                     rate = (revision - before[1]) / (at - before[0])
                     self._points[ETCDS[0], REVISIONS].append((at, rate))
                 before = (at, revision)
-                for pages, measures in ((daemons, OF_DAEMONS), (members, OF_MEMBERS)):
-                    for process, url in pages.items():
-                        page = await scrape(http, url)
-                        for name, (measure, unit) in measures.items():
-                            self._points[process, measure].append((at, page[name, ""] / unit))
-                await asyncio.sleep(EVERY)
+                read = await asyncio.gather(*(scrape(http, url) for url in pages.values()))
+                for process, page in zip(pages, read, strict=True):
+                    for name, (measure, unit) in _measures(process).items():
+                        self._points[process, measure].append((at, page[name, ""] / unit))
+                await asyncio.sleep(began + at + EVERY - time.monotonic())
+
+
+def _measures(process: str) -> Mapping[str, tuple[Measure, float]]:
+    return OF_MEMBERS if process in ETCDS else OF_DAEMONS
 
 
 def _page(log: str) -> str:
