@@ -30,43 +30,44 @@ def stairs(height: float, each: float) -> Callable[[float], float]:
     return lambda at: 60 + height * math.floor(at / each)
 
 
+def step(height: float, when: float) -> Callable[[float], float]:
+    return lambda at: 60 + height * (at >= when)
+
+
 def sawtooth(height: float, each: float, rise: float = 0.0) -> Callable[[float], float]:
     return lambda at: 60 + height * (at % each) / each + rise * at / 3600
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        lambda at: 60 + 12 * at / 3600,
-        lambda at: 60 + 12 * at / 3600 + NOISE.gauss(0, 0.5),
-        lambda at: 1000 + 400 * (at / 3600) ** 2,
-        stairs(1, 300),
-        stairs(0.25, 60),
-        sawtooth(5, 20, rise=12),
-        sawtooth(5, 300, rise=16),
-    ],
-    ids=["line", "noisy", "curve", "high stairs", "low stairs", "sawtooth", "wide sawtooth"],
-)
+GROWING: dict[str, Callable[[float], float]] = {
+    "a line": lambda at: 60 + 12 * at / 3600,
+    "a noisy line": lambda at: 60 + 12 * at / 3600 + NOISE.gauss(0, 0.5),
+    "a curve": lambda at: 1000 + 400 * (at / 3600) ** 2,
+    "high stairs": stairs(1, 300),
+    "low stairs": stairs(0.25, 60),
+    "a sawtooth that rises": sawtooth(5, 20, rise=12),
+    "a wide sawtooth that rises": sawtooth(5, 300, rise=16),
+}
+FLAT: dict[str, Callable[[float], float]] = {
+    "a line": lambda _: 60,
+    "a rise within the bound": lambda at: 60 + 7.5 * at / 3600,
+    "a fall": lambda at: 80 - 20 * at / 3600,
+    "noise": lambda _: 60 + NOISE.gauss(0, 2),
+    "a wave": lambda at: 60 + 10 * math.sin(at / 100),
+    "a warm-up": lambda at: 60 + min(at, WARM_UP) / 10,
+    "an end of the warm-up": lambda at: 60 + 4 * (1 - math.exp(-at / 300)),
+    "a sawtooth": sawtooth(5, 20),
+    "a wide sawtooth": sawtooth(5, 300),
+    "two teeth": sawtooth(8, WARM_UP),
+    **{f"a step at {at}": step(5, at) for at in (300, 700, 900, 1200, 1500, 1700)},
+}
+
+
+@pytest.mark.parametrize("value", GROWING.values(), ids=GROWING)
 def test_what_grows_is_told(value: Callable[[float], float]) -> None:
     assert judge(series(value), WARM_UP).grows
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        lambda _: 60,
-        lambda _: 60 + NOISE.gauss(0, 2),
-        lambda at: 60 + 4 * at / 3600,
-        lambda at: 80 - 20 * at / 3600,
-        lambda at: 60 + min(at, WARM_UP) / 10,
-        lambda at: 60 + 4 * (1 - math.exp(-at / 300)),
-        sawtooth(5, 20),
-        sawtooth(5, 300),
-        sawtooth(8, 600),
-        lambda at: 60 + 10 * math.sin(at / 100),
-        *(lambda at, when=when: 60 + 5 * (at > when) for when in (100, 700, 900, 1200, 1500, 1700)),
-    ],
-)
+@pytest.mark.parametrize("value", FLAT.values(), ids=FLAT)
 def test_what_only_moves_is_not_told(value: Callable[[float], float]) -> None:
     assert not judge(series(value), WARM_UP).grows
 
