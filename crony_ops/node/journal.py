@@ -138,8 +138,8 @@ class Journal:
             db.execute("DELETE FROM lease WHERE id <= (SELECT max(id) FROM lease) - 4")
 
     def spool(self, report: bytes, *, job_id: str, run_id: str, worth: Worth) -> int:
-        """Keep a report until ``unspool``; on the disk when this returns. It is what stands here
-        of the run from then on."""
+        """Keep a report until ``unspool``; on the disk when this returns. It takes the place
+        of what ``claim_offline`` noted of the run."""
         with self._transaction(synced=True) as db:
             _forget_run(db, job_id, run_id)
             return _insert(db, report, job_id, run_id, worth)
