@@ -40,6 +40,8 @@ from tests.faults.proof.proxy import Link
 CLUSTER = "proof"
 QUOTA = 48 * 2**20
 """Of each etcd member, in bytes: small enough to be reached on purpose."""
+EVERYTHING = "0"
+"""Of etcd's history, until somebody says what is compacted."""
 STOP_GRACE = 5.0
 
 _PATIENCE = 60.0
@@ -47,17 +49,19 @@ _REPOSITORY = Path(__file__).parents[3]
 
 
 class ProofCluster:
-    """``store`` is a client of etcd past the links, between start and stop."""
+    """``store`` is a client of etcd past the links, between start and stop. ``kept``: how much of
+    its history etcd keeps, as its command line takes it (`1m`)."""
 
     store: Etcd
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, kept: str = EVERYTHING) -> None:
         self.folder = ClusterFolder(folder)
         self.keys = Keys()
         self.presets = folder.absolute() / "presets"
         self.links: dict[tuple[str, str], Link] = {}
         self.clocks: dict[str, Clock] = {}
         self.disk: Disk | None = None
+        self._kept = kept
         self._mark = f"{self.folder.path}:{secrets.token_hex(8)}"
         self._env = {k: v for k, v in os.environ.items() if not k.startswith(("ETCD_", "CRONY_"))}
         self._env |= {MARK: self._mark, "PYTHONPATH": str(_REPOSITORY)}
@@ -183,8 +187,7 @@ class ProofCluster:
         self._ports = dict(zip(ETCDS, ports_for(len(ETCDS)), strict=True))
         for name in ETCDS:
             command = member_command(name, self.folder.state(name), self._ports)
-            # What is compacted, and when, is for the nemesis to say.
-            command += ["--auto-compaction-retention", "0"]
+            command += ["--auto-compaction-retention", self._kept]
             self._child(name, [*command, "--quota-backend-bytes", str(QUOTA)]).start()
         self.store = await self._open.enter_async_context(Etcd(self.settings))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable
@@ -23,7 +24,12 @@ from tests.faults.proof.history import (
     read_history,
     write_history,
 )
+from tests.faults.proof.nemesis.network import Network
+from tests.faults.proof.nemesis.performance import Nemesis
 from tests.faults.proof.nemesis.plan import plan
+from tests.faults.proof.nemesis.processes import Processes
+from tests.faults.proof.nemesis.storage import Storage
+from tests.faults.proof.recorder import Recorder
 from tests.faults.proof.stage import Stage, all_placed, staged
 
 if TYPE_CHECKING:
@@ -58,21 +64,30 @@ class Trial:
 
     async def _prove(self, stage: Stage) -> History:
         """Without what the jobs and the recorder have written themselves."""
-        cluster = stage.cluster
-        self.say(f"{self.duration:g} s of faults begin")
-        before = cluster.usage()
-        steps = plan(self.seed, self.duration, disk=cluster.disk is not None)
-        await stage.nemesis.perform(steps)
-        self.say("all is healed: waiting for rest")
-        end = await self._rest(cluster, stage.people, before)
-        cluster.check()
-        self.say("stopping agents and watchers")
-        await cluster.stop_daemons()
-        await stage.recorder.complete(cluster.store, _RECORDED_WITHIN)
+        cluster, people, diary = stage.cluster, stage.people, stage.diary
+        recorder = Recorder(cluster.settings, cluster.keys.everything, self.folder)
+        storage = Storage(cluster, recorder, diary)
+        processes, network = Processes(cluster, diary), Network(cluster, diary)
+        nemesis = Nemesis(processes, network, storage, people)
+        began = time.time()
+        async with asyncio.TaskGroup() as group:
+            recording = group.create_task(recorder.run())
+            await stage.place_jobs()
+            self.say(f"{len(people.wanted)} jobs are placed: {self.duration:g} s of faults begin")
+            before = cluster.usage()
+            steps = plan(self.seed, self.duration, disk=cluster.disk is not None)
+            await nemesis.perform(steps)
+            self.say("all is healed: waiting for rest")
+            end = await self._rest(cluster, people, before)
+            cluster.check()
+            self.say("stopping agents and watchers")
+            await cluster.stop_daemons()
+            await recorder.complete(cluster.store, _RECORDED_WITHIN)
+            recording.cancel()
         return History(
-            setup=self._setup(cluster, stage.began),
+            setup=self._setup(cluster, began),
             ledger=[],
-            faults=sorted(stage.diary.faults, key=lambda fault: fault.began),
+            faults=sorted(diary.faults, key=lambda fault: fault.began),
             writes=[],
             end=end,
         )

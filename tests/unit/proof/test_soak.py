@@ -128,4 +128,4 @@ def test_the_load_is_even_and_harms_nothing() -> None:
     ]
     assert all(minute == minutes[0] for minute in minutes)
     kinds = {step.kind for step in steps}
-    assert kinds == {Kind.sync, Kind.run, Kind.kill_run, Kind.pause, Kind.compact}
+    assert kinds == {Kind.sync, Kind.run, Kind.kill_run, Kind.pause}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import CronyError
@@ -31,11 +31,7 @@ class Nemesis:
         self._people = people
 
     async def perform(self, plan: Sequence[Step]) -> None:
-        began = time.monotonic()
-        async with asyncio.TaskGroup() as group:
-            for step in plan:
-                await asyncio.sleep(began + step.at - time.monotonic())
-                group.create_task(self._perform(step), name=f"{step.kind} {step.target}")
+        await in_time(plan, self._perform)
         await self._storage.make_space()
 
     async def _perform(self, step: Step) -> None:
@@ -56,3 +52,14 @@ class Nemesis:
             await self._people.mend_cursors()
         except CronyError:
             return  # the next one that has to sees to it, or the end does
+
+
+async def in_time(
+    plan: Sequence[Step], perform: Callable[[Step], Coroutine[None, None, None]]
+) -> None:
+    """Each step at its time, whatever others are still at; until the last is over."""
+    began = time.monotonic()
+    async with asyncio.TaskGroup() as group:
+        for step in plan:
+            await asyncio.sleep(began + step.at - time.monotonic())
+            group.create_task(perform(step), name=f"{step.kind} {step.target}")

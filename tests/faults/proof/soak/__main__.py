@@ -12,6 +12,7 @@ from pathlib import Path
 
 from crony_ops.errors import CronyError, first_cause
 from tests.faults.proof.__main__ import say
+from tests.faults.proof.nemesis.performance import in_time
 from tests.faults.proof.soak.growth import FEWEST, Series, TooShort, judge
 from tests.faults.proof.soak.load import even_load
 from tests.faults.proof.soak.measuring import EVERY, Measuring
@@ -21,6 +22,8 @@ from tests.faults.proof.stage import staged
 FOLDER = Path(".crony/soak")
 WARM_UP = 1 / 3
 """Of the whole: in 30 minutes every job of each minute has as many runs on record as are kept."""
+KEPT = "1m"
+"""Of etcd's history: what it keeps has to be much less than what a soak makes."""
 SHORTEST = 2 * FEWEST * EVERY
 
 
@@ -35,11 +38,12 @@ def main() -> int:
 
 async def soak(duration: float) -> list[Series]:
     """Raises LocalClusterFailed, StoreError."""
-    async with staged(FOLDER, say) as stage, asyncio.TaskGroup() as group:
-        say(f"{duration:g} s of an even load begin")
+    async with staged(FOLDER, say, kept=KEPT) as stage, asyncio.TaskGroup() as group:
+        await stage.place_jobs()
+        say(f"{len(stage.people.wanted)} jobs are placed: {duration:g} s of an even load begin")
         measuring = Measuring(stage.cluster)
         task = group.create_task(measuring.run())
-        await stage.nemesis.perform(even_load(duration))
+        await in_time(even_load(duration), stage.people.perform)
         task.cancel()
     return measuring.series
 

@@ -1,4 +1,4 @@
-"""The load of a soak beside its jobs: orders at an even pace, and history that is compacted."""
+"""The load of a soak beside its jobs: orders at an even pace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from operator import attrgetter
 from tests.faults.proof.history import Kind
 from tests.faults.proof.nemesis.plan import Step
 
-_EACH = {Kind.sync: 10, Kind.run: 5, Kind.kill_run: 15, Kind.pause: 15, Kind.compact: 20}
+_EACH = {Kind.sync: 10, Kind.run: 5, Kind.kill_run: 15, Kind.pause: 15}
 """Seconds between two of a kind."""
 _PAUSED = 5.0
 

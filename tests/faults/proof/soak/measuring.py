@@ -25,12 +25,12 @@ _MIB = 1024 * 1024
 OF_DAEMONS: Mapping[str, tuple[Measure, float]] = {
     "process_resident_memory_bytes": (Measure("memory", " MiB", per_hour=8, least=1), _MIB),
     "process_open_fds": (Measure("descriptor count", "", per_hour=30, least=5), 1),
-    "process_asyncio_tasks": (Measure("task count", "", per_hour=30, least=5), 1),
+    "process_asyncio_tasks": (Measure("task count", "", per_hour=60, least=10), 1),
 }
 """By its name on the page, each with how much of it there is in a unit."""
 OF_MEMBERS: Mapping[str, tuple[Measure, float]] = {
     "etcd_mvcc_db_total_size_in_use_in_bytes": (
-        Measure("size in use", " MiB", per_hour=4, least=0.5),
+        Measure("size in use", " MiB", per_hour=6, least=1),
         _MIB,
     ),
 }
