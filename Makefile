@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test hosts lint bench wheelhouse clean etcd sshd nspawn always
+.PHONY: help demo up test fuzz hosts faults soak lint bench wheelhouse clean etcd sshd nspawn always
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -26,9 +26,22 @@ up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl
 test: $(INSTALLED) etcd sshd ## all tests but those on real hosts, against real etcd servers
 	@$(BIN)/pytest -q --ignore=tests/hosts -n 3 --dist worksteal
 
+# Round after round until the time is over, and the round that it ends in is finished. What fails
+# stands in .hypothesis, and the next `make test` tries it first.
+fuzz: $(INSTALLED) ## random cases for cores and readers: make fuzz SECONDS=600
+	@end=$$(( $$(date +%s) + $(or $(SECONDS),300) )); while [ $$(date +%s) -lt $$end ]; do \
+		$(BIN)/pytest -q tests/unit tests/integration -m fuzz --hypothesis-profile=fuzz \
+			-n 3 --dist worksteal --timeout=1800 || exit 1; done
+
 # They measure times, so nothing runs beside them.
 hosts: $(INSTALLED) etcd nspawn wheelhouse ## the tests on real hosts: Ansible, systemd, power cuts (as root; 17 minutes)
 	@$(BIN)/pytest -q -rs tests/hosts
+
+faults: $(INSTALLED) etcd ## the promise, proven under faults: make faults DURATION=600 SEED=7
+	@$(BIN)/python -m tests.faults.proof $(DURATION:%=--duration %) $(SEED:%=--seed %)
+
+soak: $(INSTALLED) etcd ## does anything grow while nothing happens? make soak DURATION=1800
+	@$(BIN)/python -m tests.faults.proof.soak $(DURATION:%=--duration %)
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles
 	@$(BIN)/ruff check -q .

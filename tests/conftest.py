@@ -9,14 +9,22 @@ from contextlib import contextmanager
 
 import pytest
 import pytest_asyncio
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys
 from tests.etcd_server import EtcdServer, etcd_binaries, memory_folder
 
-# No deadline for an example: on a busy machine it tells of the machine.
-settings.register_profile("modest", max_examples=25, deadline=None)
+# No deadline for an example: on a busy machine it tells of the machine. `make fuzz` takes the other
+# one, round after round.
+settings.register_profile("modest", max_examples=25, stateful_step_count=25, deadline=None)
+settings.register_profile(
+    "fuzz",
+    max_examples=250,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("modest")
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and so would all that they

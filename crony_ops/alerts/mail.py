@@ -8,7 +8,7 @@ import smtplib
 import socket
 import ssl
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import yagmail
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from crony_ops.alerts.message import Message
     from crony_ops.alerts.settings import MailSettings
 
+MAX_REPLY = 8192
+"""Bytes of one reply that are read, however many lines it has."""
 _PORTS = {"starttls": 587, "implicit": 465, "none": 25}
 
 
@@ -91,7 +93,7 @@ class _Attempt:
             client.login()
             refused = client.smtp.sendmail(self._settings.sender, self._recipients, letter)
             # It has been taken: whatever happens now is no failure.
-            with contextlib.suppress(smtplib.SMTPException, OSError):
+            with contextlib.suppress(smtplib.SMTPException, OSError, Undelivered):
                 client.smtp.quit()
         finally:
             client.is_closed = True
@@ -140,9 +142,18 @@ class _Client(yagmail.SMTP):  # type: ignore[misc]
         class Connection(kind):  # type: ignore[misc, valid-type]
             """Known to the attempt before it connects; it keeps what the server says at the end."""
 
+            file: _Replies | None = None
+
             def __init__(self, *arguments: Any, **named: Any) -> None:
                 attempt.connection = self
                 super().__init__(*arguments, **named)
+
+            def getreply(self) -> tuple[int, bytes]:
+                if self.file is None:
+                    self.file = _Replies(self.sock.makefile("rb"))
+                self.file.left = MAX_REPLY
+                said: tuple[int, bytes] = super().getreply()
+                return said
 
             def data(self, msg: Any) -> tuple[int, bytes]:
                 if attempt.over:
@@ -152,6 +163,26 @@ class _Client(yagmail.SMTP):  # type: ignore[misc]
                 return code, said
 
         return Connection
+
+
+class _Replies:
+    """What comes over a connection, ``left`` bytes of it at most: smtplib would read the lines of a
+    reply without end, and takes one that is too long for a refusal for good."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.left = 0
+
+    def readline(self, most: int) -> bytes:
+        """Raises OSError and Undelivered."""
+        line = self._file.readline(most)
+        self.left -= len(line)
+        if self.left < 0:
+            raise Undelivered(reason="an answer of the server has no end", permanent=False)
+        return line
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def recipients_of(message: Message, settings: MailSettings) -> tuple[str, ...]:

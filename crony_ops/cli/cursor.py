@@ -65,10 +65,10 @@ def reset(
     Examples:
       $ crony-ops cursor reset heartbeat --yes
     """
-    asyncio.run(_reset(settings, job, yes))
+    asyncio.run(reset_cursors(settings, job, yes=yes))
 
 
-async def _reset(settings: EtcdSettings, job_id: str, yes: bool) -> None:
+async def reset_cursors(settings: EtcdSettings, job_id: str, *, yes: bool) -> None:
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)

@@ -30,6 +30,7 @@ from crony_ops.cli.terminal.output import (
 )
 from crony_ops.cli.view.job_rows import ENDED_WELL
 from crony_ops.model.run import GapRecord, OpenRun, RunRecord, RunState
+from crony_ops.store.entry import shown_key
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def history(
     document = HistoryDocument(at=now, job=job, runs=rows, statistics=statistics)
     show(document, output, lambda console: _print(console, rows, statistics, runs.timezone))
     for key in runs.unreadable:
-        say(f"{key} can't be read")
+        say(f"{shown_key(key)} can't be read")
 
 
 def history_rows(

@@ -20,9 +20,10 @@ from crony_ops.cli.view.job_rows import ENDED_WELL, JobList, JobRow, job_rows, l
 from crony_ops.cli.view.job_standing import standings
 from crony_ops.cli.view.job_story import Holder, JobStory, read_story
 from crony_ops.cli.view.last_runs import read_last_runs
-from crony_ops.errors import InvalidInput
+from crony_ops.errors import BadSchedule, InvalidInput
 from crony_ops.model.hiding import shown_url
 from crony_ops.model.run import RunRecord
+from crony_ops.schedule.zone import load_zone
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
+
+    from crony_ops.model.job import Job
 
 _STATE_STYLES = {"ok": "green", "failing": "red", "paused": "yellow", "unassigned": "red"}
 
@@ -138,9 +141,17 @@ def _last(row: JobRow, now: float) -> Text:
     return line.append(row.last.state, style).append(f" {span(now - row.last.at)} ago")
 
 
+def _zone(job: Job) -> ZoneInfo:
+    """UTC where this version does not know the job's."""
+    try:
+        return load_zone(job.timezone)
+    except BadSchedule:
+        return ZoneInfo("UTC")
+
+
 def _print_story(console: Console, story: JobStory, now: float) -> None:
     row, job = story.row, story.spec.job
-    zone, due = ZoneInfo(job.timezone), row.next
+    zone, due = _zone(job), row.next
     lines = [
         ("job", Text(row.job, "bold")),
         ("what", job.description),

@@ -17,11 +17,11 @@ from crony_ops.cli.ahead.herd import HerdList, herd_part, print_herds
 from crony_ops.cli.ahead.upcoming import Firing, upcoming
 from crony_ops.cli.completion import job_ids
 from crony_ops.cli.terminal.connection import connected
-from crony_ops.cli.terminal.output import Output, OutputOption, print_table, show, span
+from crony_ops.cli.terminal.output import Output, OutputOption, print_table, say, show, span
 from crony_ops.cli.view.cluster_view import ClusterView, look
 from crony_ops.cli.view.job_standing import why_no_node
 from crony_ops.cli.view.lookup import unknown
-from crony_ops.errors import InvalidInput
+from crony_ops.errors import BadSchedule, InvalidInput
 from crony_ops.model.duration import parse_duration
 from crony_ops.schedule import parse_schedule
 from crony_ops.schedule.daylight import Daylight, daylight_at
@@ -122,7 +122,7 @@ def next_firings(
     view = look(settings) if not files else None
     known = jobs_of(view) if view else _read(files or ())
     now = time.time()
-    chosen = choose(known, view.pauses if view else (), jobs or ())
+    chosen = _sound(choose(known, view.pauses if view else (), jobs or ()))
     if herd:
         start = int(now)
         until = start + (ahead or _DAY)
@@ -152,6 +152,20 @@ def choose(
         if job_id not in known:
             raise unknown("job", job_id, known)
     return {i: known[i] for i in named or known if named or i not in paused}
+
+
+def _sound(jobs: Mapping[str, Job]) -> dict[str, Job]:
+    """Without those whose schedule means nothing to this version, which are told of: a newer one
+    may have stored it."""
+    found = {}
+    for job_id, job in jobs.items():
+        try:
+            parse_schedule(job.schedule, timezone=job.timezone, job_id=job_id)
+        except BadSchedule as error:
+            say(f"{job_id} is left out: {error}")
+        else:
+            found[job_id] = job
+    return found
 
 
 def next_of(

@@ -101,7 +101,7 @@ def rebalance(
     confirmed(f"Move {_jobs(len(moves))}?", yes)
     if view.leader is None:
         say("no watcher leads: the first that does will see to it")
-    asyncio.run(_order(settings, wait, patience))
+    asyncio.run(order_rebalance(settings, wait, patience))
 
 
 def planned(view: ClusterView) -> list[Move]:
@@ -137,7 +137,7 @@ def _print(console: Console, moves: Collection[Move], changed: Collection[Load])
     console.print(table("NODE", "JOBS", "THEN", rows=spread, right=("JOBS", "THEN")))
 
 
-async def _order(settings: EtcdSettings, wait: bool, patience: int | None) -> None:
+async def order_rebalance(settings: EtcdSettings, wait: bool, patience: int | None) -> None:
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)

@@ -100,7 +100,7 @@ def run(
         patience = None if timeout is None else parse_duration(timeout)
     except ValueError as error:
         raise InvalidInput(reason=f"--timeout: {error}") from None
-    record = asyncio.run(_run(settings, job, on, wait, patience, aloud=output is Output.text))
+    record = asyncio.run(run_job(settings, job, on, wait, patience, aloud=output is Output.text))
     if not wait:
         return 0
     if record is None:
@@ -110,7 +110,7 @@ def run(
     return 0 if record.succeeded else 1
 
 
-async def _run(
+async def run_job(
     settings: EtcdSettings,
     job_id: str,
     on: str | None,
@@ -241,7 +241,7 @@ async def _look(
             return False, None, None if isinstance(record, GapRecord) else record
     for entry in opens.entries:
         if order.is_for(entry.key.rpartition("/")[2]):
-            return True, OpenKey(*entry.key.removeprefix(keys.opens).split("/", 2)), None
+            return True, OpenKey.of(entry.key, keys), None
     return False, None, None
 
 

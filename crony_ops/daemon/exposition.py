@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from crony_ops.daemon.listen import split_address
 
 if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Metric
 
 log = logging.getLogger(__name__)
 
@@ -28,13 +30,15 @@ RETRY = 30.0
 async def expose(
     listen: str, registry: CollectorRegistry, ailments: Callable[[], Sequence[str]]
 ) -> None:
-    """Serve both pages until cancelled; nowhere, if ``listen`` is empty.
+    """Serve both pages until cancelled; nowhere, if ``listen`` is empty. The first tells of the
+    process's tasks, too.
 
     ``ailments`` says in words what is wrong: then `/healthz` answers 503, else 200. An address
     that can't be had is said once, and tried again now and then: the daemon has more to do.
     """
     if not listen:
         return
+    registry.register(_Tasks())
     host, port = split_address(listen)
     runner = web.AppRunner(_pages(registry, ailments), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
@@ -50,6 +54,12 @@ async def expose(
                 await asyncio.sleep(RETRY)
     finally:
         await runner.cleanup()
+
+
+class _Tasks(Collector):
+    def collect(self) -> Iterable[Metric]:
+        told = "Tasks of its event loop that have not ended"
+        yield GaugeMetricFamily("process_asyncio_tasks", told, value=len(asyncio.all_tasks()))
 
 
 def _pages(registry: CollectorRegistry, ailments: Callable[[], Sequence[str]]) -> web.Application:

@@ -6,6 +6,7 @@ import importlib.util
 import random
 import shutil
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from crony_ops.errors import LocalClusterFailed
@@ -40,22 +41,38 @@ def choose_ports(wanted: tuple[int, int] | None) -> tuple[int, int]:
     """
     if wanted is not None and all(map(_is_free, wanted)):
         return wanted
+    [ports] = ports_for(1)
+    return ports
+
+
+def ports_for(members: int) -> list[tuple[int, int]]:
+    """Ports for clients and peers of so many members, all different and nobody's now."""
     free = (port for port in random.sample(_PORTS, len(_PORTS)) if _is_free(port))
-    return next(free), next(free)
+    return [(next(free), next(free)) for _ in range(members)]
 
 
 def etcd_command(data_dir: Path, ports: tuple[int, int]) -> list[str]:
     """The command line of a cluster of one member."""
-    client, peer = (f"http://127.0.0.1:{port}" for port in ports)
+    # Alone it need not wait for anybody's vote.
+    alone = ["--heartbeat-interval", "20", "--election-timeout", "200"]
+    return [*member_command("etcd-1", data_dir, {"etcd-1": ports}), *alone]
+
+
+def member_command(name: str, data_dir: Path, members: Mapping[str, tuple[int, int]]) -> list[str]:
+    """The command line of one member of a cluster; ``members``: the ports of all, by name."""
+    client, peer = (_url(port) for port in members[name])
+    cluster = ",".join(f"{each}={_url(ports[1])}" for each, ports in members.items())
     return [
-        *(str(etcd_binary()), "--name", "etcd-1", "--data-dir", str(data_dir)),
+        *(str(etcd_binary()), "--name", name, "--data-dir", str(data_dir)),
         *("--listen-client-urls", client, "--advertise-client-urls", client),
         *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
-        *("--initial-cluster", f"etcd-1={peer}"),
-        # Alone it need not wait for anybody's vote.
-        *("--heartbeat-interval", "20", "--election-timeout", "200"),
+        *("--initial-cluster", cluster),
         *("--auto-compaction-mode", "periodic", "--auto-compaction-retention", "5m"),
     ]
+
+
+def _url(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def _is_free(port: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -14,12 +15,8 @@ from crony_ops.model.tick import Tick
 
 MAX_RERUNS = 3
 
-RunId = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[0-9]{8}T[0-9]{6}Z-[smor][0-9]*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$"
-    ),
-]
+RUN_ID = re.compile(r"^[0-9]{8}T[0-9]{6}Z-[smor][0-9]*(@[A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
+RunId = Annotated[str, StringConstraints(pattern=RUN_ID.pattern)]
 """Strict, for it names files on a node and comes out of etcd."""
 
 
@@ -137,7 +134,7 @@ class RunRecord(Record):
     type: Literal["run"] = "run"
     run_id: str
     job_id: str
-    tick: int
+    tick: Tick
     state: RunState
     kind: RunKind = RunKind.tick
     node: str
@@ -189,6 +186,11 @@ class RunRecord(Record):
     def succeeded(self) -> bool:
         return self.state is RunState.succeeded
 
+    @property
+    def unseen(self) -> bool:
+        """Lost, and nobody saw anything of it."""
+        return self.state is RunState.lost and not self.attempts
+
 
 class GapRecord(Record):
     """`/crony/run/<job_id>/<run_id>` for ticks that were not run: first and last tick, how many."""
@@ -196,8 +198,8 @@ class GapRecord(Record):
     type: Literal["gap"]
     run_id: str
     job_id: str
-    first: int
-    last: int
+    first: Tick
+    last: Tick
     count: int
     reason: str
     node: str = ""
@@ -225,7 +227,7 @@ class News(Record):
     job_id: str
     state: RunState | Literal["missed"]
     at: float
-    tick: int
+    tick: Tick
     node: str = ""
     node_name: str = ""
     count: int = 1

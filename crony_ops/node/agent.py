@@ -153,7 +153,7 @@ class Agent:
             on_kill=self._kill_orders.look,
             on_switch=self._system.look,
         )
-        self._past = Past(etcd, keys, uuid, self._folder, self._runs, self._reports.untold)
+        self._past = Past(etcd, keys, uuid, self._folder, self._runs, journal)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Until ``stop`` is set; then claim no more, and let what runs end within the grace.

@@ -55,6 +55,7 @@ class History:
         noted = journal.history()
         self._seen = Seen(*noted) if noted else None
         self._noted_at = -math.inf
+        self._unreadable = 0
         self._one_at_a_time = asyncio.Lock()
         self.breaks = 0
 
@@ -74,7 +75,11 @@ class History:
     async def _look(self) -> Seen:
         found = await self._etcd.range(self._key)
         metas = [entry for entry in found.entries if entry.key == self._key]
-        meta = Meta.read(self._key, metas[0].value) if metas else None
+        meta = None
+        if metas and metas[0].mod_revision != self._unreadable:
+            meta = Meta.read(self._key, metas[0].value)
+            # Each renewal looks at it, and one line in the log is enough.
+            self._unreadable = metas[0].mod_revision if meta is None else 0
         return Seen(meta.incarnation if meta else "", found.cluster_id, found.revision)
 
     def _note(self, now: Seen) -> None:

@@ -29,6 +29,8 @@ CREATE TABLE IF NOT EXISTS pinned (
     cursor INTEGER, cursor_revision INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS contact (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS offline (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS offline_run (
+    job_id TEXT NOT NULL, run_id TEXT NOT NULL, run BLOB NOT NULL, PRIMARY KEY (job_id, run_id));
 CREATE TABLE IF NOT EXISTS history (
     id INTEGER PRIMARY KEY CHECK (id = 1), incarnation TEXT NOT NULL, cluster TEXT NOT NULL,
     revision INTEGER NOT NULL);
@@ -136,8 +138,10 @@ class Journal:
             db.execute("DELETE FROM lease WHERE id <= (SELECT max(id) FROM lease) - 4")
 
     def spool(self, report: bytes, *, job_id: str, run_id: str, worth: Worth) -> int:
-        """Keep a report until ``unspool``; on the disk when this returns."""
+        """Keep a report until ``unspool``; on the disk when this returns. It takes the place
+        of what ``claim_offline`` noted of the run."""
         with self._transaction(synced=True) as db:
+            _forget_run(db, job_id, run_id)
             return _insert(db, report, job_id, run_id, worth)
 
     def unspool(self, seq: int) -> None:
@@ -242,10 +246,27 @@ class Journal:
                 (incarnation, f"{cluster_id:x}", revision),
             )
 
-    def claim_offline(self, job_id: str, tick: int) -> None:
-        """A pinned job's tick is taken without etcd; on the disk when this returns."""
+    def pass_offline(self, job_id: str, tick: int) -> None:
+        """A pinned job's ticks up to this one are accounted for without etcd; on the disk when
+        this returns."""
         with self._transaction(synced=True) as db:
             db.execute("INSERT OR REPLACE INTO offline VALUES (?, ?)", (job_id, tick))
+
+    def claim_offline(self, job_id: str, tick: int, *, run_id: str, run: bytes) -> None:
+        """A pinned job's tick is taken without etcd, by a run whose end is to be told; on the disk
+        when this returns."""
+        with self._transaction(synced=True) as db:
+            db.execute("INSERT OR REPLACE INTO offline VALUES (?, ?)", (job_id, tick))
+            db.execute("INSERT OR REPLACE INTO offline_run VALUES (?, ?, ?)", (job_id, run_id, run))
+
+    def offline_runs(self) -> list[bytes]:
+        """The runs that were claimed without etcd, and whose end is neither spooled nor told."""
+        return [row[0] for row in self._db.execute("SELECT run FROM offline_run ORDER BY run_id")]
+
+    def forget_offline_run(self, job_id: str, run_id: str) -> None:
+        """Its end is told."""
+        with self._transaction(synced=True) as db:
+            _forget_run(db, job_id, run_id)
 
     def offline(self) -> dict[str, int]:
         """The newest tick of each job that was taken without etcd, and that etcd doesn't know."""
@@ -255,6 +276,10 @@ class Journal:
         """Etcd's cursor stands at ``tick``; a later one, taken meanwhile, stays."""
         with self._transaction(synced=False) as db:
             db.execute("DELETE FROM offline WHERE job_id = ? AND tick <= ?", (job_id, tick))
+
+
+def _forget_run(db: sqlite3.Connection, job_id: str, run_id: str) -> None:
+    db.execute("DELETE FROM offline_run WHERE job_id = ? AND run_id = ?", (job_id, run_id))
 
 
 def _insert(db: sqlite3.Connection, report: bytes, job_id: str, run_id: str, worth: Worth) -> int:

@@ -15,15 +15,12 @@ import sqlite3
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreError, StoreRefused
-from crony_ops.model.record import Record
-from crony_ops.model.run import GapRecord, QueuedRun, RunRecord, gap_id
-from crony_ops.node.journal import Worth
-from crony_ops.store import Op, Txn, absent, delete, exists, put, value_is
-from crony_ops.store.endings import end_run, news_of, record_gap
+from crony_ops.model.run import RUN_ID, GapRecord, RunRecord
+from crony_ops.node.report import Report, dropped_end, end_once
+from crony_ops.store import Op, Txn, absent, delete
+from crony_ops.store.endings import record_gap
 
 if TYPE_CHECKING:
     from crony_ops.node.history import History
@@ -40,24 +37,6 @@ PAGE = 100
 """Reports that are in memory at a time."""
 MOST_TRIMMED = 40
 """Records that go with one end: etcd takes 128 operations in a transaction."""
-
-
-class Report(Record):
-    """An end, or a gap, to tell. ``offline``: it came about without etcd, which knows nothing."""
-
-    record: RunRecord | GapRecord = Field(union_mode="left_to_right")
-    news: bool = True
-    rerun: QueuedRun | None = None
-    offline: bool = False
-
-    @property
-    def worth(self) -> Worth:
-        """What it is worth to a full spool."""
-        if not self.offline or self.rerun or isinstance(self.record, GapRecord):
-            return Worth.KEPT
-        if not self.news:
-            return Worth.NO_NEWS
-        return Worth.GOOD_NEWS if self.record.succeeded else Worth.BAD_NEWS
 
 
 @dataclass(slots=True)
@@ -102,7 +81,7 @@ class Reports:
     async def send(self, report: Report) -> None:
         """Tell etcd, or leave the report on the disk for ``replay``: either way it is safe."""
         try:
-            await self._send(report)
+            await self._tell(report)
         except StoreError as error:
             # An etcd that is away comes back; a full one, or a right that is missing, is mended by
             # people: the report stays until then.
@@ -119,9 +98,16 @@ class Reports:
                 log.error("%s can't be spooled: %s", report.record.run_id, error)
                 await asyncio.sleep(RETRY)
                 with contextlib.suppress(StoreError):
-                    return await self._send(report)
+                    return await self._tell(report)
             else:
                 return self._spooled.set()
+
+    async def _tell(self, report: Report) -> None:
+        """Raises StoreError."""
+        await self._send(report)
+        if report.offline:
+            with contextlib.suppress(sqlite3.Error):  # a next life calls it lost, to no effect
+                self._journal.forget_offline_run(report.record.job_id, report.record.run_id)
 
     def _spool(self, report: Report) -> None:
         """Raises sqlite3.Error."""
@@ -174,16 +160,22 @@ class Reports:
                 self._spooled.set()
 
     async def _replay_all(self) -> bool:
-        """Whether etcd refused some."""
-        refused, seq = False, 0
+        """Whether some stay: etcd refused them, or the disk is too full to forget them."""
+        some_stay, seq = False, 0
         while page := self._journal.spooled(after=seq, most=PAGE):
             for spooled in page:
                 seq = spooled.seq
-                if await self._replay_one(spooled):
-                    self._journal.unspool(seq)
-                else:
-                    refused = True
-        return refused
+                if not (await self._replay_one(spooled) and self._is_unspooled(seq)):
+                    some_stay = True
+        return some_stay
+
+    def _is_unspooled(self, seq: int) -> bool:
+        try:
+            self._journal.unspool(seq)
+        except sqlite3.Error as error:  # it is told again, and counts once
+            log.warning("the journal can't be written: %s", error)
+            return False
+        return True
 
     async def _replay_one(self, spooled: Spooled) -> bool:
         """Whether it need not be kept any longer. What etcd refuses waits; it blocks no other."""
@@ -228,62 +220,23 @@ class Reports:
                 await self._send(report.model_copy(update={"offline": True}))
 
     async def _too_many(self, record: RunRecord) -> list[str]:
-        """The run ids to trim with this end. Counted in memory, listed now and then: the leader
-        and earlier owners write records too."""
+        """The run ids to trim with this end. Listed now and then, for others write records, too. A
+        stranger's key is no record: it would else be the newest for ever, and take a record's
+        place."""
         at = record.run_id.partition("@")[2]
         kept = self._kept.get(record.job_id)
         if kept is None or kept.ends >= RELIST_EVERY:
             prefix = self._keys.runs_of(record.job_id)
             listed = await self._etcd.range(prefix, keys_only=True)
-            ids = (entry.key[len(prefix) :] for entry in listed.entries)
+            tails = (entry.key[len(prefix) :] for entry in listed.entries)
+            ids = (tail for tail in tails if RUN_ID.fullmatch(tail))
             kept = _Kept({run_id for run_id in ids if run_id.partition("@")[2] == at})
             self._kept[record.job_id] = kept
         kept.ends += 1
         others = sorted(kept.ids - {record.run_id})
-        keep = self._keep_each if at else self._keep
-        surplus = len(others) + 1 - keep
+        surplus = len(others) + 1 - (self._keep_each if at else self._keep)
         return others[: max(0, min(surplus, MOST_TRIMMED))]
 
     def forget(self, job_id: str) -> None:
         """The job is not ours any more: others will write its records."""
         self._kept.pop(job_id, None)
-
-
-def dropped_end(record: RunRecord, before: GapRecord | None) -> GapRecord:
-    """A dropped end of a job, added to those ``before``."""
-    first = record.tick if before is None else min(before.first, record.tick)
-    last = record.tick if before is None else max(before.last, record.tick)
-    return GapRecord(
-        type="gap",
-        run_id=gap_id(last, record.run_id.partition("@")[2]),
-        job_id=record.job_id,
-        first=first,
-        last=last,
-        count=1 if before is None else before.count + 1,
-        reason="run while etcd was away, and how they ended is not known: the spool was full",
-        node=record.node,
-        node_name=record.node_name,
-        at=record.ended_at,
-    )
-
-
-def end_once(keys: Keys, report: Report, record: RunRecord, extra: list[Op]) -> Txn:
-    """The end of a run, right however often it is told.
-
-    If the run is open, it is ended. If the leader has called it lost meanwhile, the truth takes
-    that record's place, as long as the record is still there. If this very record stands already,
-    an answer was lost on the way, and there is nothing left to do. A run that etcd never knew of
-    is recorded as it is.
-    """
-    run_key = keys.run(record.job_id, record.run_id)
-    truth = [put(run_key, record.to_json())]
-    if report.news:
-        truth.append(put(keys.news(record.job_id, record.run_id), news_of(record).to_json()))
-    ended = end_run(keys, record, news=report.news, rerun=report.rerun)
-    overrule = Txn((exists(run_key),), tuple(truth), tuple(ended) if report.offline else ())
-    told = Txn((value_is(run_key, record.to_json()),), (), (overrule,))
-    return Txn(
-        (exists(keys.open(record.node, record.job_id, record.run_id)),),
-        (*ended, *extra),
-        (told, *extra),
-    )

@@ -17,6 +17,14 @@ class Entry:
     lease: int
 
 
+def shown_key(key: str) -> str:
+    """Fit to be shown: a key is bytes, and a stranger's may be no UTF-8 or steer a terminal."""
+    text = key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """All keys of a prefix at one revision, in the order of their bytes."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from crony_ops.alerts.phrases import phrased
 from crony_ops.model.alert import Alert, Cause, Severity
 from crony_ops.store import Txn, absent
+from crony_ops.store.entry import shown_key
 from crony_ops.watcher.order import Order, make_alerts
 
 if TYPE_CHECKING:
@@ -47,8 +48,7 @@ def _complaint(view: View, alert: Alert) -> Order:
 
 
 def _unreadable(view: View, spelled: str, revision: int, reason: str, now: float) -> Alert:
-    # A key is bytes: one that is no UTF-8 can't go into an alert as it is.
-    key = spelled.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    key = shown_key(spelled)
     spec = key.startswith(view.keys.specs)
     return phrased(
         Alert(

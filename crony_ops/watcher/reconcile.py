@@ -22,7 +22,7 @@ from crony_ops.watcher.complaints import Complaints
 from crony_ops.watcher.moves import Moves
 from crony_ops.watcher.order import Order
 from crony_ops.watcher.placement import Placement, place
-from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten
+from crony_ops.watcher.removal import CURSOR_LIFE, Removals, forgotten, hangs_on
 from crony_ops.watcher.spreading import Picture, Spreading
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Reconciler:
             look,
         )
         await self._carry_out(job_health.reminders(view, now), look)
-        await self._carry_out(await self._removals(), look)
+        await self._remove(look)
         await self._carry_out(await self._forgotten(), look)
         return look
 
@@ -189,11 +189,14 @@ class Reconciler:
             closings.append(Order(*closing))
         return closings
 
-    async def _removals(self) -> list[Order]:
+    async def _remove(self, look: Look) -> None:
         removals = Removals(self._view)
         if not removals.jobs:
-            return []
-        return removals.orders(await self._etcd.grant(CURSOR_LIFE))
+            return
+        lease = await self._etcd.grant(CURSOR_LIFE) if removals.keep_cursors else 0
+        await self._carry_out(removals.orders(lease), look)
+        if lease and not hangs_on(self._view, lease):  # its orders were refused
+            await self._etcd.revoke(lease)
 
     async def _forgotten(self) -> list[Order]:
         """Now and then, for all run keys have to be listed."""

@@ -84,8 +84,14 @@ class Removals:
             return None
         return self.jobs.setdefault(job_id, _Remains())
 
+    @property
+    def keep_cursors(self) -> bool:
+        """Whether there are any. The health of a job whose last run ends after its removal comes
+        alone: a lease that no key hangs on would stand for a day."""
+        return any(remains.cursors for remains in self.jobs.values())
+
     def orders(self, lease: int) -> list[Order]:
-        """``lease``: the cursors go onto it; it lasts for CURSOR_LIFE."""
+        """``lease``: the cursors go onto it; it lasts for CURSOR_LIFE. 0 where there are none."""
         return [
             Order(
                 tidy_removed(
@@ -99,6 +105,11 @@ class Removals:
             )
             for job_id, remains in sorted(self.jobs.items())
         ]
+
+
+def hangs_on(view: View, lease: int) -> bool:
+    """Whether a cursor of a removed job does."""
+    return any(entry.lease == lease for entry in view.mirror.prefix(view.keys.cursors).values())
 
 
 def forgotten(view: View, run_keys: Iterable[str]) -> Iterable[Order]:

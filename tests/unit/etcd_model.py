@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from crony_ops.store import Compare, Entry, Op, Txn, TxnResult
 from crony_ops.store.txn import Action, Response, Target
+from crony_ops.store.wire import txn_request
 
 MAX_OPS = 128
 
@@ -40,7 +41,8 @@ class EtcdModel:
             self.delete(key)
 
     def apply(self, txn: Txn) -> TxnResult:
-        """Raises ValueError for a request that etcd would refuse."""
+        """Raises ValueError for a request that etcd would refuse or that can't be sent."""
+        txn_request(txn)
         _check_size(txn, MAX_OPS)
         taken = self._take_branches(txn)
         self._check_duplicates(taken)

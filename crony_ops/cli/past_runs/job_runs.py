@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crony_ops.cli.view.lookup import unknown
+from crony_ops.errors import BadSchedule
 from crony_ops.model.node import Node, Roster
 from crony_ops.model.run import GapRecord, OpenRun, RunRecord, read_run
 from crony_ops.model.spec import Spec
+from crony_ops.schedule.zone import load_zone
 from crony_ops.store.keys import Keys
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class JobRuns:
     """At one revision. ``records`` are the newest first, ``open`` the oldest first. ``timezone`` is
-    the job's own, UTC where its spec is gone. ``names`` has the nodes of ``open``, by uuid.
-    ``unreadable`` names keys whose values are no such record."""
+    the job's own, UTC where its spec is gone or names none that is known. ``names`` has the nodes
+    of ``open``, by uuid. ``unreadable`` names keys whose values are no such record."""
 
     job_id: str
     timezone: str
@@ -104,8 +106,8 @@ def runs_of(
     timezone = "UTC"
     if wanted is not None:
         try:
-            timezone = Spec.from_json(wanted.value).job.timezone
-        except ValueError:
+            timezone = load_zone(Spec.from_json(wanted.value).job.timezone).key
+        except (ValueError, BadSchedule):
             unreadable.append(wanted.key)
     names: dict[str, str] = {}
     for entry in nodes:

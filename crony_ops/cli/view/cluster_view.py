@@ -20,6 +20,7 @@ from crony_ops.model.cluster import (
 )
 from crony_ops.model.node import Cordon, Node, Pause, Roster
 from crony_ops.model.spec import Spec
+from crony_ops.store.entry import shown_key
 from crony_ops.store.keys import Keys
 
 if TYPE_CHECKING:
@@ -40,6 +41,12 @@ class OpenKey(NamedTuple):
     job_id: str
     run_id: str
 
+    @classmethod
+    def of(cls, key: str, keys: Keys) -> OpenKey | None:
+        """None for a key that is of no run."""
+        parts = key.removeprefix(keys.opens).split("/")
+        return cls(*parts) if len(parts) == 3 else None
+
 
 @dataclass(frozen=True, slots=True)
 class ClusterView:
@@ -47,8 +54,8 @@ class ClusterView:
 
     ``specs`` has the wanted jobs; ``assigned`` the uuids of the nodes that hold a job, living or
     lost. ``alive`` are the nodes whose key is there, also those whose record can't be read.
-    ``outcomes`` goes by node uuid and incarnation. ``unreadable`` names the keys whose values are
-    no such record.
+    ``outcomes`` goes by node uuid and incarnation. ``unreadable`` names the keys that are none of
+    ours, or whose values are no such record.
     """
 
     revision: int
@@ -116,8 +123,11 @@ async def read_cluster(etcd: Etcd, keys: Keys) -> ClusterView:
 def view_of(found: Mapping[str, Sequence[Entry]], keys: Keys, revision: int) -> ClusterView:
     """What the entries ``found`` under each prefix say. Pure."""
     reader = _Reader()
+    found = {prefix: reader.legible(entries) for prefix, entries in found.items()}
     failovers = [e for e in found[keys.failovers] if _depth(e, keys.failovers) == 1]
     outcomes = [e for e in found[keys.failovers] if _depth(e, keys.failovers) == 2]
+    opens = {entry.key: OpenKey.of(entry.key, keys) for entry in found[keys.opens]}
+    reader.unreadable += [key for key, run in opens.items() if run is None]
     return ClusterView(
         revision=revision,
         meta=reader.one(Meta, found, keys.meta),
@@ -132,12 +142,9 @@ def view_of(found: Mapping[str, Sequence[Entry]], keys: Keys, revision: int) -> 
         specs=reader.by_name(Spec, found[keys.specs]),
         assigned=_holders(found[keys.jobs], keys),
         healths=reader.by_name(Health, found[keys.healths]),
-        opens=tuple(
-            OpenKey(*entry.key.removeprefix(keys.opens).split("/", 2))
-            for entry in found[keys.opens]
-        ),
+        opens=tuple(run for run in opens.values() if run is not None),
         failovers=tuple(reader.by_key(Failover, failovers).values()),
-        outcomes=_by_failover(reader.by_key(JobOutcome, outcomes), keys),
+        outcomes=_by_failover(reader.by_key(JobOutcome, outcomes), keys, reader.unreadable),
         alerts=tuple(reader.by_name(Alert, found[keys.alerts]).values()),
         unreadable=tuple(reader.unreadable),
     )
@@ -152,6 +159,16 @@ class _Reader:
 
     def __init__(self) -> None:
         self.unreadable: list[str] = []
+
+    def legible(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Those whose keys are texts, as all of ours are."""
+        found = []
+        for entry in entries:
+            if entry.key.isprintable():
+                found.append(entry)
+            else:
+                self.unreadable.append(shown_key(entry.key))
+        return found
 
     def by_key(self, record: type[R], entries: Iterable[Entry]) -> dict[str, R]:
         records = {}
@@ -181,10 +198,13 @@ def _holders(entries: Iterable[Entry], keys: Keys) -> dict[str, tuple[str, ...]]
 
 
 def _by_failover(
-    outcomes: Mapping[str, JobOutcome], keys: Keys
+    outcomes: Mapping[str, JobOutcome], keys: Keys, unreadable: list[str]
 ) -> dict[tuple[str, int], tuple[JobOutcome, ...]]:
     grouped: dict[tuple[str, int], list[JobOutcome]] = defaultdict(list)
     for key, outcome in outcomes.items():
         node, incarnation, _ = key.removeprefix(keys.failovers).split("/", 2)
-        grouped[node, int(incarnation, 16)].append(outcome)
+        try:
+            grouped[node, int(incarnation, 16)].append(outcome)
+        except ValueError:
+            unreadable.append(key)
     return {life: tuple(of_life) for life, of_life in grouped.items()}

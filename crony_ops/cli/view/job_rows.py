@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from crony_ops.cli.ahead.upcoming import Firing, upcoming
 from crony_ops.cli.view.job_standing import State, standings
+from crony_ops.errors import BadSchedule
 from crony_ops.model.run import GapRecord, RunRecord, RunState
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class LastRun:
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """``nodes`` are names. ``next`` is None for a job that is paused or has no node."""
+    """``nodes`` are names. ``next`` is None for a job that is paused, has no node, or
+    whose schedule means nothing to this version."""
 
     job: str
     schedule: str
@@ -92,5 +94,9 @@ def last_run(record: RunRecord | GapRecord) -> LastRun:
     return LastRun(record.run_id, record.state, record.ended_at, name, record.reason)
 
 
-def next_of_one(job_id: str, spec: Spec, now: float) -> Firing:
-    return next(upcoming({job_id: spec.job}, now))
+def next_of_one(job_id: str, spec: Spec, now: float) -> Firing | None:
+    """None where the schedule means nothing to this version: a newer one may have stored it."""
+    try:
+        return next(upcoming({job_id: spec.job}, now))
+    except BadSchedule:
+        return None

@@ -101,7 +101,10 @@ async def read_story(
             if e.key == cursor or e.key.startswith(f"{cursor}/")
             for c in _readable(Cursor.from_json, [e.value])
         },
-        ordered=next((view.name_of(e.value.decode()) for e in found[once] if e.key == once), None),
+        ordered=next(
+            (view.name_of(e.value.decode(errors="replace")) for e in found[once] if e.key == once),
+            None,
+        ),
         queue=tuple(
             _readable(QueuedRun.from_json, [e.value for e in found[keys.queue_of(job_id)]])
         ),

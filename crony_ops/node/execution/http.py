@@ -10,18 +10,21 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from crony_ops.model.reference import has_references
+from crony_ops.model.run import run_stamp
 from crony_ops.model.secret_names import sounds_secret
 from crony_ops.node.execution.no_answer import NoAnswer, WouldTellSecrets, in_words
 from crony_ops.node.execution.pattern import found_in
 from crony_ops.node.execution.tls import context_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from crony_ops.model.job import HttpAction
+    from crony_ops.node.execution.run_folder import RunContext
     from crony_ops.secrets.lookup import Secrets
 
 MAX_BODY = 64 * 1024
@@ -91,19 +94,39 @@ def texts_of(action: HttpAction) -> Iterator[str]:
     yield from action.headers.values()
 
 
+def identity(context: RunContext, attempt: int) -> dict[str, str]:
+    """The headers by which the server knows a request that it has seen before, and one of an owner
+    that is no more: what a shell run finds in its environment."""
+    return {
+        "Crony-Job": context.job_id,
+        "Crony-Run": context.run_id,
+        "Crony-Tick": run_stamp(context.tick),
+        "Crony-Attempt": str(attempt),
+        "Crony-Node": context.node,
+        "Crony-Epoch": str(context.epoch),
+    }
+
+
 async def ask(
-    session: aiohttp.ClientSession, action: HttpAction, secrets: Secrets, answer: Answer
+    session: aiohttp.ClientSession,
+    action: HttpAction,
+    told: Mapping[str, str],
+    secrets: Secrets,
+    answer: Answer,
 ) -> None:
-    """Fills the answer as it comes; the time in all is the caller's. Raises NoAnswer for all that
-    the server or the network does wrong, and NoTls."""
+    """Fills the answer as it comes; the time in all is the caller's. ``told``: headers that are
+    sent besides the job's own, which have the last word. Raises NoAnswer for all that the server
+    or the network does wrong, and NoTls."""
     context = await context_of(action)
     try:
         body = None if action.body is None else secrets.put_in(action.body).encode()
         url = URL(secrets.put_in(action.url)).extend_query(secrets.put_in_values(action.query))
+        headers = CIMultiDict(told)
+        headers.update(secrets.put_in_values(action.headers))
         async with session.request(
             action.method,
             url,
-            headers=secrets.put_in_values(action.headers),
+            headers=headers,
             data=body,
             allow_redirects=action.max_redirects > 0,
             max_redirects=action.max_redirects + 1,  # aiohttp counts the last answer, too

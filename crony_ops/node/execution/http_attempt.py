@@ -60,7 +60,8 @@ async def make_request(
         try:
             secrets = await Secrets.of(http.texts_of(action))
             redact = secrets.redaction
-            await http.ask(session(), action, secrets, answer)
+            told = http.identity(meta.context, number)
+            await http.ask(session(), action, told, secrets, answer)
             fault = await http.fault_of(action, answer, answer.text())
         except (NoSecret, NoTls, NoAnswer, NotSearched) as error:
             fault = str(error)

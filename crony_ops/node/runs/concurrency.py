@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from crony_ops.model.job import Concurrency, Job
 from crony_ops.model.run import RunKind
+
+if TYPE_CHECKING:
+    from crony_ops.model.run import QueuedRun
+    from crony_ops.node.runs.active_run import ActiveRun
 
 _NAMED = 3
 """Runs named in a reason: a job may be allowed a thousand."""
@@ -35,6 +40,16 @@ def may_start(job: Job, kind: RunKind, running: Sequence[str]) -> Answer:
     if kind is RunKind.queued:
         return Answer.wait
     return Answer.replace if job.concurrency is Concurrency.replace else Answer.skip
+
+
+def replaced_with(waiting: QueuedRun, under_way: Iterable[ActiveRun]) -> str:
+    """The run that replaced what a queued one was waiting for, and so the queued one, too; empty
+    where none has. It would else wait for ever where each run is replaced by the next."""
+    for active in under_way:
+        waited = waiting.not_before <= active.fires_at and waiting.tick < active.run.tick
+        if active.replaced and waited:
+            return active.run.run_id
+    return ""
 
 
 def named(run_ids: Sequence[str]) -> str:

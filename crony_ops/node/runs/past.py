@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import StoreError
@@ -14,6 +13,7 @@ from crony_ops.node.runs.orphans import end_orphans
 
 if TYPE_CHECKING:
     from crony_ops.node.execution.run_folder import RunFolder, RunMeta
+    from crony_ops.node.journal import Journal
     from crony_ops.node.runs.under_way import Runs
     from crony_ops.store import Etcd
     from crony_ops.store.keys import Keys
@@ -26,8 +26,8 @@ UNRECORDED = "it ended, but etcd was restored since, and knows its end no more"
 
 
 class Past:
-    """``settled``: nothing of an earlier life is open any more, but what ``untold`` names: runs
-    whose end stands in the spool. Only then may this life claim.
+    """``settled``: nothing of an earlier life is open any more, but the runs whose end stands in
+    the spool. Only then may this life claim.
 
     A run that is lost leaves no process behind that nobody follows.
     """
@@ -39,14 +39,14 @@ class Past:
         uuid: str,
         folder: RunFolder,
         runs: Runs,
-        untold: Callable[[], set[tuple[str, str]]],
+        journal: Journal,
     ) -> None:
         self._etcd = etcd
         self._keys = keys
         self._uuid = uuid
         self._folder = folder
         self._runs = runs
-        self._untold = untold
+        self._journal = journal
         self._unseen: list[OpenRun] = []
         self._restored = False
         self._settling = asyncio.Lock()
@@ -54,10 +54,18 @@ class Past:
 
     def adopt(self) -> None:
         """Go on with the runs whose process lives, or left its end behind. Needs no etcd."""
+        begun = set()
         for meta in self._folder.unfinished():
             run = _open_run_of(meta, self._uuid)
+            begun.add((run.job_id, run.run_id))
             if not self._runs.adopt(run, meta.context.late):
                 self._unseen.append(run)
+        # Claimed without etcd, and not begun as far as the folder knows: after a power failure it
+        # may not know.
+        for value in self._journal.offline_runs():
+            claimed = OpenRun.read("a claim in the journal", value)
+            if claimed is not None and (claimed.job_id, claimed.run_id) not in begun:
+                self._unseen.append(claimed)
 
     def reopen(self) -> None:
         """Etcd was restored: what it has open of ours may have ended long since, and is not run
@@ -75,7 +83,7 @@ class Past:
                 self.settled = not self._restored
 
     async def _settle(self, restored: bool) -> None:
-        told_later = self._untold()
+        told_later = self._journal.untold()
         open_runs = await self._open_runs()
         known = {(run.job_id, run.run_id) for run in open_runs}
         lost = [

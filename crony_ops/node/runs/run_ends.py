@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import Attempt, OpenRun, RunRecord, RunState, rerun_of
-from crony_ops.node.reports import Report
+from crony_ops.node.report import Report
 
 if TYPE_CHECKING:
     from crony_ops.node.execution.attempts import Outcome

@@ -123,7 +123,12 @@ class Runs:
                     active.stop(RunState.fenced, "this node's lease ran out")
 
     def stop(
-        self, job_id: str, run_id: str, state: RunState, reason: str, first: signal.Signals
+        self,
+        job_id: str,
+        run_id: str,
+        state: RunState,
+        reason: str,
+        first: signal.Signals = signal.SIGTERM,
     ) -> bool:
         """Have a run end, whatever it does or waits for. False: it is none of ours (any more)."""
         for active in self._active.get(job_id, ()):

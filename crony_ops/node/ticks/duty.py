@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from crony_ops.daemon.logs import about
 from crony_ops.errors import OutcomeUnknown, StoreError, StoreRefused, StoreUnavailable
-from crony_ops.model.run import OpenRun, once_run_id
+from crony_ops.model.run import OpenRun, RunState, once_run_id
 from crony_ops.node.runs.active_run import Start
-from crony_ops.node.runs.concurrency import named
+from crony_ops.node.runs.concurrency import named, replaced_with
 from crony_ops.node.ticks import claims
 from crony_ops.node.wall_clock import clock_offset
 
@@ -178,7 +178,9 @@ class Duty:
                 self._timetable.set(holding.job_id, queued.not_before)
                 continue
             under_way = self._runs.under_way(holding.job_id)
-            if holding.slots is not None and len(under_way) >= holding.slots:
+            full = holding.slots is not None and len(under_way) >= holding.slots
+            instead = replaced_with(queued, under_way) if full else ""
+            if full and not instead:
                 running = named([active.run.run_id for active in under_way])
                 holding.hindered(f"waited for {running}", now)
                 return False  # looked at again at its end
@@ -186,6 +188,9 @@ class Duty:
             result = await self._claiming.claim(me, holding, txn)
             if result.succeeded:
                 self._launch(holding, run, now)
+                if instead:
+                    reason = f"replaced by {instead} before it could start"
+                    self._runs.stop(run.job_id, run.run_id, RunState.skipped, reason)
                 await self._claiming.shows(txn, result)
             return True
         return False

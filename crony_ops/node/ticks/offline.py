@@ -16,7 +16,7 @@ from crony_ops.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from crony_ops.model.run import GapRecord, OpenRun, gap_id, tick_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.node.journal import Pinned
-from crony_ops.node.reports import Report
+from crony_ops.node.report import Report
 from crony_ops.node.runs.active_run import Start
 from crony_ops.store import Txn, get, mod_is, put
 
@@ -139,7 +139,7 @@ class Offline:
                 )
             for late in missed.make_up:
                 self._claim(holding, late, now)
-            self._journal.claim_offline(holding.job_id, missed.cursor)
+            self._journal.pass_offline(holding.job_id, missed.cursor)
             holding.cursor = missed.cursor
             return True
         tick = holding.schedule.next_after(holding.cursor)
@@ -165,7 +165,6 @@ class Offline:
         )
 
     def _claim(self, holding: Holding, tick: int, now: float) -> None:
-        self._journal.claim_offline(holding.job_id, tick)
         run = OpenRun(
             run_id=tick_run_id(tick, self._me.at(holding)),
             job_id=holding.job_id,
@@ -178,6 +177,7 @@ class Offline:
             claimed_at=now,
             reason="claimed while etcd was away",
         )
+        self._journal.claim_offline(holding.job_id, tick, run_id=run.run_id, run=run.to_json())
         holding.cursor = tick
         self._runs.launch(
             Start(
@@ -209,7 +209,7 @@ class Offline:
                 pinned = {known.job_id for known in self._journal.pinned()}
                 for job_id, tick in taken.items():
                     await self._settle(job_id, tick, pinned=job_id in pinned)
-        except StoreError as error:
+        except (StoreError, sqlite3.Error) as error:
             log.info("not settled yet: %s", error)
             return
         log.warning("etcd is back")

@@ -27,8 +27,12 @@ class Queues:
             del self._of[job_id]
 
     def of(self, job_id: str, node: str) -> Iterator[tuple[QueuedRun, Entry]]:
-        """What the node of that name may claim, oldest tick first."""
-        for key, entry in sorted(self._of.get(job_id, {}).items()):
+        """What the node of that name may claim, oldest tick first. What can't be read is named in
+        the log once, for this is asked at each tick, and is not there until it is written anew."""
+        queue = self._of.get(job_id, {})
+        for key, entry in sorted(queue.items()):
             queued = QueuedRun.read(key, entry.value)
-            if queued is not None and queued.node in ("", node):
+            if queued is None:
+                del queue[key]
+            elif queued.node in ("", node):
                 yield queued, entry

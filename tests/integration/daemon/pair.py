@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from crony_ops.catalog import load_catalog
 from crony_ops.local.child import Child
@@ -23,6 +22,7 @@ from crony_ops.local.waiting import wait_until
 from crony_ops.store import Etcd, EtcdSettings
 from crony_ops.store.keys import Keys
 from crony_ops.sync.syncing import Wish, sync
+from tests.scraping import scrape
 
 if TYPE_CHECKING:
     from tests.etcd_server import EtcdServer
@@ -110,14 +110,7 @@ class Pair:
 
     async def scrape(self, daemon: Daemon) -> dict[tuple[str, str], float]:
         """By the sample's name and the value of its only label, empty where it has none."""
-        async with self._http.get(f"{daemon.address()}/metrics") as answer:
-            assert answer.status == 200
-            text = await answer.text()
-        return {
-            (sample.name, next(iter(sample.labels.values()), "")): sample.value
-            for family in text_string_to_metric_families(text)
-            for sample in family.samples
-        }
+        return await scrape(self._http, f"{daemon.address()}/metrics")
 
 
 @asynccontextmanager

@@ -217,6 +217,19 @@ async def test_a_request_is_sent_as_it_is_written(ask: Asked) -> None:
     assert not any(header.startswith("Content-Type") for header in headers)
 
 
+async def test_a_server_is_told_which_run_asks_unless_the_job_tells_it_otherwise(
+    ask: Asked,
+) -> None:
+    async with serving(echoes) as port:
+        url = f"http://127.0.0.1:{port}/"
+        told = (await ask(url)).attempts[0].output.splitlines()
+        own = (await ask(url, headers={"crony-tick": "mine"})).attempts[0].output.splitlines()
+    run = {"Crony-Job: j", "Crony-Run: r", "Crony-Attempt: 1", "Crony-Node: n", "Crony-Epoch: 1"}
+    assert {*run, "Crony-Tick: 20261122T160000Z"} <= set(told)
+    assert {*run, "crony-tick: mine"} <= set(own)
+    assert "Crony-Tick: 20261122T160000Z" not in own
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
 @pytest.mark.parametrize("ends", [hangs_up, resets])
 async def test_an_attempt_sends_its_request_once(ask: Asked, method: str, ends: Handler) -> None:

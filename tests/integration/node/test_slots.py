@@ -81,6 +81,34 @@ async def test_runs_that_come_while_others_run_say_what_became_of_them(tmp_path:
         assert before.late == 0.0
 
 
+async def test_a_tick_that_replaces_what_runs_replaces_what_waits_for_its_slot(
+    tmp_path: Path,
+) -> None:
+    job = {"schedule": "*/2 * * * * *", "concurrency": "replace", "shell": "sleep 600"}
+    async with scene(tmp_path, nodes=1) as it:
+        await it.sync({"replacing": job})
+        await it.until(
+            lambda: bool(records(it, "replacing")), "runs are longer than their interval"
+        )
+        store, keys = it.cluster.store, it.cluster.keys
+        tick = int(time.time()) - 60
+        waiting = {tick_run_id(tick): 0, rerun_id(tick, 1): 1}
+        for run_id, rerun in waiting.items():
+            queued = QueuedRun(run_id=run_id, tick=tick, reason="as a test wants it", rerun=rerun)
+            await store.put(keys.queued("replacing", run_id), queued.to_json())
+
+        def ended() -> list[RunRecord]:
+            return [r for r in records(it, "replacing") if r.run_id in waiting]
+
+        await it.until(lambda: len(ended()) == 2, "both have an end", 10)
+        others = {r.run_id for r in records(it, "replacing")} - set(waiting)
+        others |= {entry.key.rpartition("/")[2] for entry in await opened(it, "replacing")}
+        for record in ended():
+            assert (record.state, record.started_at) == (RunState.skipped, None)
+            assert record.reason in {f"replaced by {run} before it could start" for run in others}
+        assert not (await store.range(keys.queue_of("replacing"))).entries
+
+
 async def opened(it: Scene, job_id: str) -> list[Entry]:
     prefix = f"{it.cluster.keys.open_on(it.cluster.uuid('node-1'))}{job_id}/"
     return sorted((await it.cluster.store.range(prefix)).entries, key=lambda entry: entry.key)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crony_ops.local.waiting import wait_until
 from crony_ops.model.run import GapRecord, News, RunRecord, RunState, read_run, tick_run_id
+from crony_ops.node import reports as reports_module
 from crony_ops.node.history import History
 from crony_ops.node.journal import Journal
-from crony_ops.node.reports import Report, Reports
+from crony_ops.node.report import Report
+from crony_ops.node.reports import Reports
 from crony_ops.store import Batcher
 from tests.integration.store.conftest import running
 
 if TYPE_CHECKING:
+    import pytest
+
     from crony_ops.store import Etcd
     from crony_ops.store.keys import Keys
 
@@ -51,6 +56,35 @@ async def test_each_end_is_told_or_counted_in_a_gap(etcd: Etcd, keys: Keys, tmp_
     assert (gap.first, gap.last, gap.count) == (len(ran) + 1, ENDS, ENDS - len(ran))
     (news,) = (await etcd.range(keys.all_news)).entries
     assert News.from_json(news.value).count == gap.count
+    journal.close()
+
+
+async def test_an_end_that_was_told_and_can_not_be_forgotten_yet_counts_once(
+    etcd: Etcd, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that is full can't even be written to forget something."""
+    monkeypatch.setattr(reports_module, "REFUSED_RETRY", 0.1)
+    journal, batcher = Journal(tmp_path), Batcher(etcd)
+    history = History(etcd, keys, journal, lambda: None)
+    reports = Reports(
+        etcd, batcher, keys, journal, history, keep=1000, keep_each=1000, spool_limit=LIMIT
+    )
+    for tick in (1, 2):
+        await reports.put_by(ended(tick))
+    disk = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
+    full = "CREATE TRIGGER full BEFORE DELETE ON spool BEGIN SELECT RAISE(ABORT, 'full'); END"
+    disk.execute(full)
+
+    async def told() -> bool:
+        return await etcd.count(keys.runs_of("j")) == 2
+
+    async with running(batcher.run()), running(reports.replay()):
+        await wait_until(told, "both are told")
+        assert journal.spool_size() == 2
+        disk.execute("DROP TRIGGER full")
+        await wait_until(lambda: journal.spool_size() == 0, "both are forgotten")
+    assert await told()
+    disk.close()
     journal.close()
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crony_ops.catalog.job_file import JobFile, read_job_file
 from crony_ops.catalog.problem import Level
 from crony_ops.catalog.timing import Intervals
+from tests.effort import times
+
+pytestmark = pytest.mark.fuzz
 
 INTERVALS = Intervals()
 # A file may have tens of thousands, all of a kind.
@@ -45,7 +48,7 @@ def test_any_bytes_are_answered(content: bytes) -> None:
 
 @given(st.lists(WORDS, max_size=60).map("".join))
 @example("? jobs\n\n  jobs")  # a field whose name is two lines
-@settings(max_examples=80)
+@times(3)
 def test_anything_like_yaml_is_answered(text: str) -> None:
     read(text.encode())
 

@@ -14,7 +14,7 @@ from crony_ops.model.job import Job
 from crony_ops.model.node import node_uuid
 from crony_ops.model.run import QueuedRun, RunRecord
 from crony_ops.model.spec import Assignment
-from crony_ops.node.reports import Report, dropped_end, end_once
+from crony_ops.node.report import Report, dropped_end, end_once
 from crony_ops.node.ticks import claims
 from crony_ops.node.ticks.claims import Claimant
 from crony_ops.node.ticks.holding import Holding

@@ -135,11 +135,22 @@ def test_the_last_contact_is_remembered(journal: Journal) -> None:
 
 
 def test_a_tick_claimed_offline_stands_until_it_is_settled(journal: Journal) -> None:
-    journal.claim_offline("j", 60)
-    journal.claim_offline("j", 120)
+    journal.claim_offline("j", 60, run_id="1", run=b"one")
+    journal.pass_offline("j", 120)
     assert journal.offline() == {"j": 120}
     journal.settle_offline("j", 10**10)
     assert journal.offline() == {}
+
+
+def test_a_run_claimed_offline_is_known_until_its_end_is_spooled_or_told(journal: Journal) -> None:
+    for job_id, run_id in (("j", "1"), ("j", "2"), ("k", "1")):
+        journal.claim_offline(job_id, 60, run_id=run_id, run=f"{job_id}{run_id}".encode())
+    journal.settle_offline("j", 60)
+    assert sorted(journal.offline_runs()) == [b"j1", b"j2", b"k1"]
+    keep(journal, b"its end", job_id="j", run_id="1")
+    assert sorted(journal.offline_runs()) == [b"j2", b"k1"]
+    journal.forget_offline_run("k", "1")
+    assert journal.offline_runs() == [b"j2"]
 
 
 def test_a_failed_write_leaves_nothing_behind(journal: Journal) -> None:
@@ -160,7 +171,7 @@ from pathlib import Path
 from crony_ops.node.journal import Journal, Worth
 journal = Journal(Path(sys.argv[1]))
 journal.spool(b"one", job_id="j", run_id="1", worth=Worth.KEPT)
-journal.claim_offline("j", 60)
+journal.claim_offline("j", 60, run_id="2", run=b"two")
 journal.add_lease(5)
 journal.raise_high_water([("j", 60)])
 os.kill(os.getpid(), signal.SIGKILL)
@@ -173,14 +184,15 @@ def test_a_killed_agent_forgets_nothing_and_leaves_no_lock(tmp_path: Path) -> No
     journal = Journal(tmp_path)
     assert [spooled.report for spooled in journal.spooled()] == [b"one"]
     assert journal.offline() == {"j": 60}
+    assert journal.offline_runs() == [b"two"]
     assert journal.leases() == [5]
     assert journal.high_water() == {"j": 60}
     journal.close()
 
 
 def test_settling_an_offline_tick_keeps_one_that_was_taken_meanwhile(journal: Journal) -> None:
-    journal.claim_offline("j", 60)
-    journal.claim_offline("j", 70)
+    journal.pass_offline("j", 60)
+    journal.pass_offline("j", 70)
     journal.settle_offline("j", 60)
     assert journal.offline() == {"j": 70}
     journal.settle_offline("j", 70)

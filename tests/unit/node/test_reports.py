@@ -8,7 +8,7 @@ import pytest
 
 from crony_ops.model.alert import MAX_OUTPUT
 from crony_ops.model.run import Attempt, News, OpenRun, QueuedRun, RunRecord, RunState, read_run
-from crony_ops.node.reports import Report, end_once
+from crony_ops.node.report import Report, end_once
 from crony_ops.store.endings import end_run, news_of
 from crony_ops.store.keys import Keys
 from tests.unit.etcd_model import EtcdModel
@@ -143,6 +143,28 @@ def test_a_fenced_run_that_was_called_lost_queues_nothing_more(etcd: EtcdModel) 
     tell(etcd, record(RunState.fenced), rerun=rerun)
     assert not etcd.prefix(KEYS.queue)
     assert state(etcd) is RunState.fenced
+
+
+def test_a_lost_run_of_which_nobody_saw_anything_takes_no_records_place() -> None:
+    etcd = EtcdModel()
+    tell(etcd, offline=True)
+    take_news(etcd)
+    again = QueuedRun(run_id="20270115T080000Z-r1", tick=1, reason="x", rerun=1)
+    tell(etcd, LOST, rerun=again, offline=True)
+    assert state(etcd) is RunState.succeeded
+    assert take_news(etcd) == []
+    assert not etcd.prefix(KEYS.queue)
+
+
+def test_a_lost_run_of_which_an_attempt_was_seen_takes_the_place_of_one_of_which_none_was(
+    etcd: EtcdModel,
+) -> None:
+    leader_calls_it_lost(etcd)
+    attempt = Attempt(number=1, started_at=1.0, ended_at=2.0, output="its last words")
+    tell(etcd, LOST.model_copy(update={"attempts": (attempt,)}))
+    found = etcd.get(RUN_KEY)
+    assert found is not None
+    assert b"its last words" in found.value
 
 
 @pytest.mark.parametrize("told", [SUCCESS, LOST])

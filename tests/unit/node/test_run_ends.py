@@ -12,7 +12,8 @@ from crony_ops.node.metrics import NodeMetrics
 from crony_ops.node.runs.run_ends import MOST_OF_ATTEMPTS, RunEnds, in_measure
 
 if TYPE_CHECKING:
-    from crony_ops.node.reports import Report, Reports
+    from crony_ops.node.report import Report
+    from crony_ops.node.reports import Reports
 
 
 def tried(times: int, output: str) -> list[Attempt]:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from crony_ops.errors import StoreUnavailable
 from crony_ops.model.run import GapRecord, QueuedRun, RunRecord, RunState, rerun_id, tick_run_id
 from crony_ops.node.journal import Journal, Worth
-from crony_ops.node.reports import Report, Reports, dropped_end
+from crony_ops.node.report import Report, dropped_end
+from crony_ops.node.reports import Reports
 from crony_ops.store.keys import Keys
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -229,5 +229,4 @@ class Leaders(RuleBasedStateMachine):
                 assert all(e.lease for e in left if e.key.startswith(keys.cursors))
 
 
-TestLeaders: Any = Leaders.TestCase
-TestLeaders.settings = settings(max_examples=20, stateful_step_count=25, deadline=None)
+TestLeaders: Any = pytest.mark.fuzz(Leaders.TestCase)

@@ -45,6 +45,18 @@ def test_only_its_cursor_stays_and_that_on_a_lease(picture: Picture) -> None:
     assert picture.homes("other") == ["a"]
 
 
+def test_a_run_that_ends_after_its_jobs_removal_asks_for_no_lease(picture: Picture) -> None:
+    remove(picture)
+    assert Removals(picture.view).keep_cursors
+    picture.look(NOON + 1)
+    picture.etcd.put(picture.keys.health("j"), b"{}")
+    removals = Removals(picture.view)
+    assert set(removals.jobs) == {"j"}
+    assert not removals.keep_cursors
+    picture.carry_out(removals.orders(0))
+    assert left_of(picture, "j") == {"tick/j": REMOVAL_LEASE}
+
+
 def test_a_job_that_came_back_meanwhile_keeps_everything(picture: Picture) -> None:
     remove(picture)
     orders = Removals(picture.view).orders(REMOVAL_LEASE)

@@ -1,0 +1,74 @@
+"""Do runs of a job that forbids it overlap? Only beside one that a lost node left behind."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import RunRecord, RunState
+from crony_ops.node.runs.concurrency import slots
+from tests.faults.proof.checker.index import assignment
+from tests.faults.proof.checker.violation import Violation
+
+if TYPE_CHECKING:
+    from tests.faults.proof.checker.index import Claim, Index
+    from tests.faults.proof.history import Act
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    claim: Claim
+    began: Act
+    ended: float
+
+
+def overlapping(index: Index) -> Iterator[Violation]:
+    lanes: dict[tuple[str, str], list[_Span]] = defaultdict(list)
+    for (job_id, run_id), acts in index.acts_of.items():
+        claim = index.claim_of.get((job_id, run_id))
+        if claim is not None and _one_at_a_time(index, claim):
+            ended = max(acts[-1].at, _recorded_end(index, job_id, run_id))
+            lanes[job_id, run_id.partition("@")[2]].append(_Span(claim, acts[0], ended))
+    for (job_id, _), spans in lanes.items():
+        for earlier, later in pairwise(sorted(spans, key=lambda span: span.began.at)):
+            beside = earlier.ended - later.began.at
+            if beside > index.setup.tolerance and not _left_behind(index, earlier, later):
+                what = (
+                    f"{later.began.run} of {job_id} started {beside:.1f} s before"
+                    f" {earlier.began.run} had ended"
+                )
+                shown = (earlier.claim.write, earlier.began, later.began)
+                yield Violation("forbid never overlaps", what, shown)
+
+
+def _one_at_a_time(index: Index, claim: Claim) -> bool:
+    held = index.before(index.keys.job(claim.node, claim.run.job_id), claim.write.revision)
+    return held is not None and slots(assignment(held.value or "").job) == 1
+
+
+def _recorded_end(index: Index, job_id: str, run_id: str) -> float:
+    """0 where nobody saw it: then it is known to have run up to its last line only."""
+    return max(
+        (
+            end.record.ended_at
+            for end in index.ends_of.get((job_id, run_id), ())
+            if isinstance(end.record, RunRecord)
+            and end.record.state not in (RunState.lost, RunState.skipped)
+        ),
+        default=0.0,
+    )
+
+
+def _left_behind(index: Index, earlier: _Span, later: _Span) -> bool:
+    """Whether the earlier run's node was lost before the later one was claimed."""
+    key, revision = index.keys.node(earlier.claim.node), earlier.claim.write.revision
+    while (write := index.next_write(key, revision)) is not None:
+        if write.revision > later.claim.write.revision:
+            return False
+        if write.value is None:
+            return True
+        revision = write.revision
+    return False

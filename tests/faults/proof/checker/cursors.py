@@ -1,0 +1,166 @@
+"""Does every move of a cursor account for the ticks that it passes? So none is forgotten.
+
+A cursor says that every tick up to it is accounted for. Whoever moves it up either claims the next
+tick, or queues and counts what was missed, or begins anew because what is due has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import GapRecord, QueuedRun, RunKind, read_run
+from tests.faults.proof.checker.index import assignment, puts, tick_of, timing
+from tests.faults.proof.checker.violation import Violation
+from tests.faults.proof.history import Kind
+
+if TYPE_CHECKING:
+    from crony_ops.model.job import Job
+    from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.history import Write
+
+NAMED = 3
+
+
+def leapt_over(index: Index) -> Iterator[Violation]:
+    """Cursors that went back, and ticks that a cursor passed and nobody accounted for."""
+    for write in index.under(index.keys.cursors):
+        before = index.before(write.key, write.revision)
+        stands_at, stood_at = tick_of(write), tick_of(before)
+        if stands_at is None or stood_at is None or before is None or stands_at == stood_at:
+            continue
+        job_id, *node = index.tail(write, index.keys.cursors)
+        if _was_reset(index, job_id, write):
+            continue
+        if stands_at < stood_at:
+            what = f"the cursor of {job_id} went from {stood_at} back to {stands_at}"
+            yield Violation("a cursor never goes back", what, (before, write))
+            continue
+        yield from _unaccounted(index, job_id, "".join(node), before, write)
+
+
+def _was_reset(index: Index, job_id: str, write: Write) -> bool:
+    return any(
+        order.kind is Kind.reset_cursor
+        and order.target == job_id
+        and order.began - 1 <= write.at <= (order.ended or write.at) + 1
+        for order in index.history.faults
+    )
+
+
+def _unaccounted(
+    index: Index, job_id: str, node: str, before: Write, write: Write
+) -> Iterator[Violation]:
+    request = index.requests[write.revision]
+    if _begins_anew(index, job_id, write):
+        return
+    at = f"@{index.names.get(node, '')}" if node else ""
+    if any(
+        claim.run.kind is RunKind.tick
+        and (claim.run.job_id, claim.run.tick) == (job_id, tick_of(write))
+        and claim.run.run_id.endswith(at)
+        for claim in index.claims_at.get(write.revision, ())
+    ):
+        return  # it is judged as a claim
+    job = _job(index, job_id, node, write.revision)
+    if job is None:
+        return
+    schedule, _ = timing(job, job_id)
+    after, until = tick_of(before) or 0, tick_of(write) or 0
+    queued = {
+        QueuedRun.from_json((one.value or "").encode()).tick
+        for one in puts(request, index.keys.queue_of(job_id))
+        if one.key.endswith(at)
+    }
+    gaps = [
+        record
+        for one in puts(request, index.keys.runs_of(job_id))
+        if isinstance(record := read_run((one.value or "").encode()), GapRecord)
+        and one.key.endswith(at)
+        and record.last > after
+    ]
+    left = (
+        tick
+        for tick in schedule.between(after, until)
+        if tick not in queued
+        and not any(gap.first <= tick <= gap.last for gap in gaps)
+        and not (job.run_on.bound and _told_of(index, job_id, at, tick))
+    )
+    some = list(islice(left, NAMED))
+    if some:
+        what = f"the cursor of {job_id} passed ticks that nobody accounted for: {some}"
+        yield Violation("every tick is accounted for", what, (before, write))
+    for gap in gaps:
+        ticks = schedule.count(gap.first - 1, gap.last)
+        if ticks != gap.count or gap.first <= after:
+            what = f"a gap of {job_id} counts {gap.count} of {ticks} ticks from {gap.first} on"
+            yield Violation("a gap counts its ticks", what, (before, write))
+
+
+def _begins_anew(index: Index, job_id: str, write: Write) -> bool:
+    """Whether what is due has changed by the same request: the job was resumed or first assigned,
+    or its schedule, zone or place is another."""
+    keys, request = index.keys, index.requests[write.revision]
+    pause = index.beside(write, keys.pause(job_id))
+    if pause is not None and pause.value is None:
+        return True
+    given = [one for one in puts(request, keys.jobs) if one.key.endswith(f"/{job_id}")]
+    if not given:
+        return False
+    before = _job(index, job_id, "", write.revision)
+    after = assignment(given[0].value or "").job
+    spec = index.versions(keys.spec(job_id))
+    came_back = any(one.previous == 0 and one.revision > write.previous for one in spec)
+    return (
+        before is None
+        or came_back
+        or after.run_on.every
+        or (before.schedule, before.timezone, before.run_on)
+        != (after.schedule, after.timezone, after.run_on)
+    )
+
+
+def _job(index: Index, job_id: str, node: str, revision: int) -> Job | None:
+    """As it was assigned right before the revision; ``node`` for one on every node."""
+    held = index.assigned(job_id, revision)
+    mine = [one for one in held if not node or one.key == index.keys.job(node, job_id)]
+    return assignment(mine[0].value or "").job if mine else None
+
+
+def _told_of(index: Index, job_id: str, at: str, tick: int) -> bool:
+    """Whether there is a record of the tick: of what a pinned job ran while etcd was away there is
+    one sooner or later."""
+    for end in index.ends_by_job.get(job_id, ()):
+        record = end.record
+        if record.run_id.endswith(at) and (
+            record.first <= tick <= record.last
+            if isinstance(record, GapRecord)
+            else record.tick == tick
+        ):
+            return True
+    return False
+
+
+def forgotten_at_the_end(index: Index) -> Iterator[Violation]:
+    """Ticks that were due when it was over, and that no cursor had come to."""
+    end, ttl = index.history.end.at, index.setup.ttl
+    for job_id in index.homes:
+        if index.before(index.keys.pause(job_id), index.end):
+            continue
+        for held in index.assigned(job_id, index.end):
+            job = assignment(held.value or "").job
+            node = index.tail(held, index.keys.jobs)[0]
+            cursor = index.before(
+                index.keys.cursor(job_id, node if job.run_on.every else ""), index.end
+            )
+            stands_at = tick_of(cursor)
+            if cursor is None or stands_at is None:
+                what = f"{job_id} is assigned and has no cursor"
+                yield Violation("every tick is accounted for", what, (held,))
+                continue
+            schedule, splay = timing(job, job_id)
+            left = list(islice(schedule.between(stands_at, int(end - splay - ttl)), NAMED))
+            if left:
+                what = f"ticks of {job_id} were due and nobody accounted for them: {left}"
+                yield Violation("every tick is accounted for", what, (held, cursor))

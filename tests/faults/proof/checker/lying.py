@@ -1,0 +1,108 @@
+"""Was anything left lying, with nobody in trouble? A mirror that has lost its watch shows so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tests.faults.proof.checker.index import assignment, spec, tick_of, timing
+from tests.faults.proof.checker.violation import Violation, shown
+
+if TYPE_CHECKING:
+    from crony_ops.model.job import Job
+    from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Write
+
+PATIENCE = 15.0
+"""Seconds without trouble in which what is due is done, on a machine that is busy."""
+RULE = "nothing is left lying"
+
+
+def due_and_left(index: Index, trouble: Trouble) -> Iterator[Violation]:
+    """Ticks that were due on a node that was there, had them, and took none for a long time."""
+    keys = index.keys
+    for write in index.under(keys.cursors):
+        before = index.before(write.key, write.revision)
+        stood_at = tick_of(before)
+        if write.value is None or before is None or stood_at is None:
+            continue
+        if write.at - stood_at <= PATIENCE:
+            continue
+        job_id, *node = index.tail(write, keys.cursors)
+        held = [
+            one
+            for one in index.assigned(job_id, write.revision)
+            if not node or one.key == keys.job(node[0], job_id)
+        ]
+        if not held or index.before(keys.pause(job_id), write.revision):
+            continue
+        home = index.tail(held[0], keys.jobs)[0]
+        there = index.before(keys.node(home), write.revision)
+        if there is None:
+            continue
+        schedule, splay = timing(assignment(held[0].value or "").job, job_id)
+        since = max(schedule.next_after(stood_at) + splay, held[0].at, _came(index, there))
+        name = index.names.get(home, home)
+        if write.at - since > PATIENCE and trouble.quiet([name], since, write.at) > PATIENCE:
+            what = f"{name} left {job_id} lying for {write.at - since:.0f} s, with nothing amiss"
+            yield Violation(RULE, what, (held[0], before, write))
+
+
+def _came(index: Index, node: Write) -> float:
+    """When the node's key came to be on the lease that it is on."""
+    while node.previous:
+        before = index.before(node.key, node.revision)
+        if before is None or before.lease != node.lease:
+            break
+        node = before
+    return node.at
+
+
+def wanted_and_left(index: Index, trouble: Trouble) -> Iterator[Violation]:
+    """Specs that no assignment followed for a long time, with a leader and a node for the job."""
+    keys, end = index.keys, index.history.end.at
+    for write in index.under(keys.specs):
+        if write.value is None:
+            continue
+        job_id = write.key.removeprefix(keys.specs)
+        job = spec(write.value).job
+        over = index.next_write(write.key, write.revision)
+        until = end if over is None else over.at
+        given = next(
+            (
+                one
+                for key in index.homes.get(job_id, ())
+                for one in index.versions(key)
+                if one.value and assignment(one.value).spec_revision == write.revision
+            ),
+            None,
+        )
+        until = until if given is None else min(until, given.at)
+        if until - write.at <= PATIENCE or not _has_a_place(index, job, write.at, until):
+            continue
+        if trouble.quiet(index.setup.watchers, write.at, until) > PATIENCE:
+            what = f"{job_id} was wanted and not assigned for {until - write.at:.0f} s"
+            yield Violation(RULE, what, shown(write, given))
+
+
+def _has_a_place(index: Index, job: Job, since: float, until: float) -> bool:
+    """Whether a node that may have the job was there, not cordoned, all the time."""
+    for name, node in index.setup.nodes.items():
+        fits = (
+            job.run_on.node in (None, name, node.uuid)
+            and (job.run_on.group is None or job.run_on.group in node.groups)
+            and set(job.presets) <= set(node.presets)
+        )
+        gone = [w for w in index.versions(index.keys.node(node.uuid)) if w.value is None]
+        cordons = index.versions(index.keys.cordon(node.uuid))
+        first = next(iter(index.versions(index.keys.node(node.uuid))), None)
+        if (
+            fits
+            and first is not None
+            and first.at <= since
+            and not any(since - PATIENCE <= write.at <= until for write in gone)
+            and not any(write.at <= until for write in cordons)
+        ):
+            return True
+    return False

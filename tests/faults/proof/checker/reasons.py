@@ -1,0 +1,197 @@
+"""Does the history bear out why a tick was not run, or a run had no good end?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from crony_ops.model.node import Node
+from crony_ops.model.run import GapRecord, RunRecord, RunState
+from tests.faults.proof.checker.index import Claim, End, assignment, timing
+from tests.faults.proof.checker.violation import Violation, shown
+
+if TYPE_CHECKING:
+    from crony_ops.model.job import Job
+    from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Write
+
+RULE = "reasons are borne out"
+SLOW = 1.0
+"""Seconds from the sending of a claim to its sight that make a tick late, and in which a busy agent
+hears of the end of a process."""
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[so][0-9]*(?:@\S+)?|[0-9]{8}T[0-9]{6}Z-r[0-9](?:@\S+)?")
+
+
+def unfounded_reasons(index: Index, trouble: Trouble) -> Iterator[Violation]:
+    for end in index.ends:
+        record = end.record
+        if isinstance(record, GapRecord):
+            yield from _missed(index, trouble, end, record)
+        elif record.state is RunState.skipped:
+            yield from _skipped(index, end, record)
+        elif record.state in (RunState.lost, RunState.fenced):
+            yield from _lost(index, trouble, end, record)
+        elif record.state is RunState.killed:
+            yield from _killed(index, end, record)
+
+
+def _missed(index: Index, trouble: Trouble, end: End, gap: GapRecord) -> Iterator[Violation]:
+    """Somebody who had a hand in it was in trouble, or the job was on its way to another node."""
+    touched = (gap.node_name, *_holders(index, gap.job_id), *index.setup.watchers)
+    if trouble.felt(touched, gap.first, end.write.at):
+        return
+    moved = any(
+        gap.first - index.setup.ttl <= write.at <= end.write.at
+        for key in index.homes.get(gap.job_id, ())
+        for write in index.versions(key)
+    )
+    if not moved and not _was_slow(index, gap, end.write):
+        what = (
+            f"{gap.count} ticks of {gap.job_id} were missed ({gap.reason}), and nothing was amiss"
+        )
+        yield Violation(RULE, what, (end.write,))
+
+
+def _was_slow(index: Index, gap: GapRecord, told: Write) -> bool:
+    """Whether etcd, or the machine, kept the node waiting: a claim has the time it was sent at."""
+    return told.at - gap.at > SLOW or any(
+        claim.node == gap.node and claim.write.at - claim.run.claimed_at > SLOW
+        for claim in index.claims_between(gap.first - index.setup.ttl, told.at)
+    )
+
+
+def _holders(index: Index, job_id: str) -> set[str]:
+    """The names of the nodes that ever had the job."""
+    start = len(index.keys.jobs)
+    uuids = (key[start:].partition("/")[0] for key in index.homes.get(job_id, ()))
+    return {index.names.get(uuid, uuid) for uuid in uuids}
+
+
+def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
+    name = f"{record.run_id} of {record.job_id} was skipped"
+    if "still running" in record.reason:
+        for run_id in _RUN_ID.findall(record.reason):
+            if not _was_open(index, record, run_id):
+                claim = index.claim_of.get((record.job_id, run_id))
+                ended = index.ends_of.get((record.job_id, run_id), [])
+                seen = shown(
+                    claim.write if claim else None, *(e.write for e in ended[:1]), end.write
+                )
+                yield Violation(RULE, f"{name} for {run_id}, which was not running", seen)
+        return
+    if record.reason.endswith("the job was paused"):
+        known, what = _stood(index, index.keys.pause(record.job_id), end), "not paused"
+    elif record.reason.endswith("the job was removed"):
+        known = any(
+            write.value is None and write.revision <= end.write.revision
+            for write in index.versions(index.keys.job(record.node, record.job_id))
+        )
+        what = "not taken away"
+    elif record.reason.startswith("replaced by"):
+        known, what = _was_replaced(index, record), "not replaced"
+    elif "beyond its grace" in record.reason:
+        known, what = _is_late(index, record), "not that late"
+    else:
+        known, what = False, "never to be skipped for that"
+    if not known:
+        yield Violation(RULE, f"{name} ({record.reason}), and it was {what}", (end.write,))
+
+
+def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
+    """Claimed before the skipped run ended, and not ended by then: by its record, or by itself."""
+    key, tolerance = (record.job_id, run_id), index.setup.tolerance
+    claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
+    begun = [act.at for act in acts[:1]] + ([claim.run.claimed_at] if claim else [])
+    records = [e.record for e in index.ends_of.get(key, ()) if isinstance(e.record, RunRecord)]
+    # A process that has to wait for the machine writes its first line late.
+    begun += [one.started_at for one in records if one.started_at is not None]
+    ends = [one.ended_at for one in records if one.state is not RunState.lost]
+    over = max([*ends, *(act.at for act in acts)], default=None)
+    return (
+        bool(begun)
+        and min(begun) <= record.ended_at + tolerance
+        and (not ends or over is None or over >= record.ended_at - SLOW)
+    )
+
+
+def _stood(index: Index, key: str, end: End) -> bool:
+    """Whether something stood under the key between the run's claim and the record of its end."""
+    claim = index.claim_of.get((end.record.job_id, end.record.run_id))
+    since = 0 if claim is None else claim.write.revision
+    return index.before(key, end.write.revision) is not None or any(
+        write.value is not None and since <= write.revision <= end.write.revision
+        for write in index.versions(key)
+    )
+
+
+def _is_late(index: Index, record: RunRecord) -> bool:
+    job = _job_of(index, record)
+    if job is None:
+        return False
+    _, splay = timing(job, record.job_id)
+    return record.ended_at - record.tick - splay >= 1.0
+
+
+def _job_of(index: Index, record: RunRecord) -> Job | None:
+    claim = index.claim_of.get((record.job_id, record.run_id))
+    if claim is None:
+        return None
+    held = index.before(index.keys.job(claim.node, record.job_id), claim.write.revision)
+    return None if held is None else assignment(held.value or "").job
+
+
+def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterator[Violation]:
+    """Its node's key went, or its agent or etcd was in trouble, before the end was on record."""
+    claim = index.claim_of.get((record.job_id, record.run_id))
+    since = record.tick if claim is None else claim.write.at
+    name = index.names.get(record.node, record.node_name)
+    left = claim is not None and _left_its_lease(index, claim, end.write)
+    if record.state is RunState.fenced:
+        left = left or _was_silent(index, record)
+    told_by_leader = record.reason.startswith("its node")
+    amiss = trouble.felt([name], since - index.setup.ttl, end.write.at)
+    if not left and (told_by_leader or not amiss):
+        what = (
+            f"{record.run_id} of {record.job_id} is {record.state} ({record.reason}), without cause"
+        )
+        yield Violation(RULE, what, shown(claim.write if claim else None, end.write))
+
+
+def _left_its_lease(index: Index, claim: Claim, ended: Write) -> bool:
+    """Whether the node's key left the lease of the claim before the record was written."""
+    return any(
+        claim.write.revision <= write.revision <= ended.revision
+        and (write.value is None or write.lease != claim.run.incarnation)
+        for write in index.versions(index.keys.node(claim.node))
+    )
+
+
+def _was_silent(index: Index, record: RunRecord) -> bool:
+    """Whether the node had not renewed its key for so long that it had to give its lease up. It
+    puts its key after each renewal, every third of the TTL."""
+    renewals = [
+        Node.from_json(write.value.encode()).renewed_at
+        for write in index.versions(index.keys.node(record.node))
+        if write.value is not None
+    ]
+    silent_since = record.ended_at - index.setup.ttl * 2 / 3
+    return not any(silent_since < at < record.ended_at for at in renewals)
+
+
+def _killed(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
+    key = index.keys.kill(record.node, record.job_id, record.run_id)
+    ordered = any(
+        write.value is not None and write.revision <= end.write.revision
+        for write in index.versions(key)
+    )
+    if not ordered and not _was_replaced(index, record):
+        what = f"{record.run_id} of {record.job_id} was killed ({record.reason}), and by nobody"
+        yield Violation(RULE, what, (end.write,))
+
+
+def _was_replaced(index: Index, record: RunRecord) -> bool:
+    """Whether there was a run that its reason says it was replaced by."""
+    by = [run_id for run_id in _RUN_ID.findall(record.reason) if "replaced by" in record.reason]
+    return any((record.job_id, run_id) in index.claim_of for run_id in by)

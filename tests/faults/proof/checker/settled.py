@@ -1,0 +1,110 @@
+"""When the last fault is over, is everything as it should be, and nothing left over?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tests.faults.proof.checker.index import assignment, spec
+from tests.faults.proof.checker.violation import Violation, shown
+
+if TYPE_CHECKING:
+    from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.history import Usage
+
+RULE = "in the end all is as it should be"
+LEFT = "nothing is left over"
+PATIENCE = 15.0
+"""Seconds of rest after which a run is over, or taken from its queue."""
+MORE_DESCRIPTORS = 16
+MORE_MEMORY = 64 * 1024 * 1024
+"""Bytes beyond half as much again: an interpreter gives little back of what it once had."""
+
+
+def unsettled(index: Index) -> Iterator[Violation]:
+    keys, end = index.keys, index.history.end
+    for name, node in index.setup.nodes.items():
+        if keys.node(node.uuid) not in end.keys:
+            last = index.last_write(keys.node(node.uuid), index.end)
+            yield Violation(RULE, f"{name} is not registered", shown(last))
+    if keys.leader not in end.keys:
+        yield Violation(RULE, "nobody leads", shown(index.last_write(keys.leader, index.end)))
+    for key in end.keys:
+        if key.startswith(keys.specs):
+            yield from _not_as_wanted(index, key)
+    quiet_since = max(
+        (fault.ended or end.at for fault in index.history.faults if not fault.is_order),
+        default=index.setup.began,
+    )
+    for key in end.keys:
+        write = index.before(key, index.end)
+        if key.startswith((keys.opens, keys.queue)) and write is not None:
+            until = _rests_since(index, key) if key.startswith(keys.queue) else end.at
+            if write.at < quiet_since and until - quiet_since > PATIENCE:
+                yield Violation(RULE, f"a run was left: {key}", (write,))
+
+
+def _rests_since(index: Index, queued: str) -> float:
+    """When the job of a queued run was paused: until it is resumed nobody takes it."""
+    job_id = queued.removeprefix(index.keys.queue).partition("/")[0]
+    pause = index.before(index.keys.pause(job_id), index.end)
+    return index.history.end.at if pause is None else pause.at
+
+
+def _not_as_wanted(index: Index, key: str) -> Iterator[Violation]:
+    keys, job_id, at = index.keys, key.removeprefix(index.keys.specs), index.end
+    wanted, held = index.before(key, at), index.assigned(job_id, at)
+    if wanted is None:
+        return
+    job = spec(wanted.value or "").job
+    places = [
+        node.uuid
+        for name, node in index.setup.nodes.items()
+        if job.run_on.node in (None, name, node.uuid)
+        and (job.run_on.group is None or job.run_on.group in node.groups)
+        and set(job.presets) <= set(node.presets)
+        and keys.cordon(node.uuid) not in index.history.end.keys
+    ]
+    homes = {index.tail(one, keys.jobs)[0] for one in held}
+    missing = set(places) - homes if job.run_on.every else set() if homes else set(places)
+    if missing:
+        names = ", ".join(sorted(index.names[uuid] for uuid in missing))
+        yield Violation(RULE, f"{job_id} is not assigned, and {names} might have it", (wanted,))
+    if len(homes) > 1 and not job.run_on.every:
+        yield Violation(RULE, f"{job_id} is assigned to {len(homes)} nodes", tuple(held))
+    for one in held:
+        if assignment(one.value or "").spec_revision != wanted.revision:
+            yield Violation(RULE, f"{job_id} is assigned as it was before its edit", (wanted, one))
+
+
+def left_over(index: Index) -> Iterator[Violation]:
+    """Keys that nobody needs any more, leases that no key hangs on, processes, memory."""
+    keys, end = index.keys, index.history.end
+    may_stay = (
+        *(keys.nodes, keys.specs, keys.jobs, keys.cursors, keys.opens, keys.queue, keys.runs),
+        *(keys.healths, keys.failovers, keys.alerts, keys.rosters, keys.watchers),
+        *(keys.leader, keys.meta, keys.sync, *index.setup.may_stay),
+    )
+    living = {end.keys[keys.node(n)] for n in index.names if keys.node(n) in end.keys}
+    for key, lease in end.keys.items():
+        # What tells of a process hangs on its agent's lease for as long as it runs.
+        if not key.startswith(may_stay) and lease not in living:
+            last = index.last_write(key, index.end)
+            yield Violation(LEFT, f"{key} was left", shown(last))
+    # What hung on a lease for a minute, as an order does, may have been taken before it ran out.
+    used = {write.lease for write in index.history.writes}
+    for lease in sorted({*end.leases} - used):
+        yield Violation(LEFT, f"lease {lease:x} was left, and no key ever hung on it")
+    for process in end.survivors:
+        yield Violation(LEFT, f"a process of a run still lives: {process}")
+    for name, usage in end.usage.items():
+        yield from _grown(name, usage)
+
+
+def _grown(name: str, usage: Usage) -> Iterator[Violation]:
+    if usage.descriptors_after > usage.descriptors_before + MORE_DESCRIPTORS:
+        what = f"from {usage.descriptors_before} to {usage.descriptors_after} descriptors"
+        yield Violation(LEFT, f"{name} went {what}")
+    if usage.memory_after > usage.memory_before * 1.5 + MORE_MEMORY:
+        mib = (usage.memory_before >> 20, usage.memory_after >> 20)
+        yield Violation(LEFT, f"{name} went from {mib[0]} to {mib[1]} MiB")

@@ -1,0 +1,1 @@
+"""The nemesis: a plan of faults and orders, and its carrying out."""

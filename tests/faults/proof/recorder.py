@@ -1,0 +1,87 @@
+"""The recorder: every event of the key space, from its first revision to its last.
+
+It has a connection of its own, which no fault of a link is on, and goes on at the very revision
+after the last that it has, whatever dies meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crony_ops.errors import Compacted, LocalClusterFailed, StoreError
+from crony_ops.local.waiting import wait_until
+from crony_ops.store import Etcd, EtcdSettings
+from tests.faults.proof.history import WRITES, Write, write_line
+
+if TYPE_CHECKING:
+    from crony_ops.store.watch import Delivery
+
+_ALL = "/"
+"""Also what is not of the key space: so that each revision is seen, whatever it is of."""
+_SILENCE = 3.0
+_PAUSE = 0.2
+
+
+class RecordIncomplete(Exception):
+    """What was recorded does not add up to what etcd holds: the run proves nothing."""
+
+
+class Recorder:
+    """``revision``: all up to here is on record, so that etcd may forget it."""
+
+    def __init__(self, settings: EtcdSettings, prefix: str, folder: Path) -> None:
+        self.revision = 0
+        self._settings = settings
+        self._prefix = prefix
+        self._path = folder / WRITES
+        self._present: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Until cancelled. Raises Compacted should etcd have forgotten what was not recorded."""
+        with self._path.open("w", encoding="utf-8") as file:
+
+            def take(delivery: Delivery) -> None:
+                now = round(time.time(), 3)
+                for event in delivery.events:
+                    if not event.key.startswith(self._prefix):
+                        continue
+                    previous = self._present.get(event.key, 0)
+                    value, lease = None, 0
+                    if event.entry is not None:
+                        value = event.entry.value.decode("utf-8", "replace")
+                        lease = event.entry.lease
+                        self._present[event.key] = event.revision
+                    else:
+                        self._present.pop(event.key, None)
+                    write = Write(event.revision, now, event.key, value, lease, previous)
+                    file.write(write_line(write))
+                self.revision = max(self.revision, delivery.complete_to)
+
+            async with Etcd(self._settings) as etcd:
+                while True:
+                    try:
+                        cluster_id, _ = await etcd.head()
+                        starts = {_ALL: self.revision + 1}
+                        await etcd.watch(starts, take, cluster_id=cluster_id, silence=_SILENCE)
+                    except Compacted:
+                        raise
+                    except StoreError:
+                        await asyncio.sleep(_PAUSE)
+
+    async def complete(self, etcd: Etcd, within: float) -> None:
+        """Wait for all that is written by now, and hold it against what is there.
+
+        Nobody may write any more. Raises RecordIncomplete, StoreError.
+        """
+        there = await etcd.range(self._prefix, keys_only=True)
+        present = {entry.key: entry.mod_revision for entry in there.entries}
+        try:
+            await wait_until(lambda: self._present == present, "the record is complete", within)
+        except LocalClusterFailed:
+            wrong = {key for key, _ in present.items() ^ self._present.items()}
+            raise RecordIncomplete(
+                f"{len(wrong)} keys are not as recorded: {sorted(wrong)[:5]}"
+            ) from None

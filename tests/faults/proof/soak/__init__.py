@@ -1,0 +1,1 @@
+"""The soak: the cluster of the proof without faults, and does anything of it grow?"""

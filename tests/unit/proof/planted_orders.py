@@ -1,0 +1,287 @@
+"""Planted errors in places and orders, in alerts, and in what is left in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crony_ops.model.run import OpenRun
+from crony_ops.model.spec import Cursor
+from tests.faults.proof.history import Kind, Usage
+from tests.unit.proof import losses, sound
+from tests.unit.proof.planted import Planted, plant
+from tests.unit.proof.story import TTL, Story, T
+
+if TYPE_CHECKING:
+    from crony_ops.model.cluster import Failover
+
+SEEN = "a move hangs on what was seen"
+
+
+def held_by(story: Story, name: str = "node-1") -> str:
+    return story.keys.job(story.uuid(name), "j")
+
+
+def dead(story: Story, name: str = "node-1") -> Failover:
+    """The node dies, and is known to be lost."""
+    story.fault(Kind.kill, name, lasts=8)
+    story.wait(TTL)
+    story.lapse(name)
+    return losses.declare_lost(story, name)[1]
+
+
+@plant
+def a_pinned_job_elsewhere() -> Planted:
+    story = sound.begun(run_on={"node": "node-1"}, name="node-2")
+    given = story.there[held_by(story, "node-2")]
+    run = story.claim("j", T + 1, "node-2")
+    story.carry_out(run, "node-2")
+    return Planted(story.history(), "jobs run where they may", [given, story.opened(run)])
+
+
+@plant
+def a_job_on_a_node_that_lacks_its_preset() -> Planted:
+    story = sound.begun(presets=["env"], name="node-2")
+    given = story.there[held_by(story, "node-2")]
+    run = story.claim("j", T + 1, "node-2")
+    story.carry_out(run, "node-2")
+    return Planted(story.history(), "jobs run where they may", [given, story.opened(run)])
+
+
+@plant
+def a_job_given_to_a_cordoned_node() -> Planted:
+    story = sound.quiet()
+    cordon = story.cordon("node-2")
+    story.wait(2.5)
+    left = (held_by(story), None, 0)
+    given = story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))
+    return Planted(story.history(), "a cordoned node gets no new jobs", [cordon, given])
+
+
+@plant
+def a_start_after_the_removal() -> Planted:
+    story = sound.quiet()
+    run = story.claim("j", T + 4, "node-1")
+    story.remove("j")
+    gone = story.last(story.keys.spec("j"))
+    story.wait(0.1)
+    story.tidy("j", "node-1")
+    story.wait(3)
+    begun = story.act("start", run, "node-1")
+    story.end(run, "failed")
+    return Planted(story.history(), "orders take effect", [gone, begun])
+
+
+@plant
+def a_start_while_paused() -> Planted:
+    story = sound.quiet()
+    run = story.claim("j", T + 4, "node-1")
+    paused = story.pause("j")
+    story.wait(3)
+    begun = story.act("start", run, "node-1")
+    story.end(run, "failed")
+    return Planted(story.history(), "orders take effect", [paused, begun])
+
+
+@plant
+def a_kill_that_nobody_obeyed() -> Planted:
+    story = sound.begun(schedule="*/30 * * * * *")
+    story.until(29.4)
+    run = story.claim("j", T + 30, "node-1")
+    story.until(30.02)
+    story.act("start", run, "node-1")
+    order = losses.kill_order(story, run)
+    story.until(45)
+    story.act("end", run, "node-1")
+    story.end(run)
+    story.write((order.key, None, 0))
+    closed = story.last(story.open_key(run))
+    return Planted(story.history(), "orders take effect", [story.opened(run), order, closed])
+
+
+@plant
+def a_resumption_that_left_the_cursor_behind() -> Planted:
+    story = sound.quiet()
+    cursor = story.there[story.keys.cursor("j")]
+    paused = story.pause("j")
+    story.wait(1)
+    resumed = story.write((paused.key, None, 0))[0]
+    rule = "nothing fires for the time before"
+    return Planted(story.history(), rule, [cursor, paused, resumed])
+
+
+@plant
+def an_edit_that_left_the_cursor_behind() -> Planted:
+    story = sound.quiet()
+    cursor, before = story.there[story.keys.cursor("j")], story.there[held_by(story)]
+    story.want("j", schedule="*/2 * * * * *")
+    story.wait(1)
+    edit = story.assign("j", "node-1", anew=False)
+    rule = "nothing fires for the time before"
+    return Planted(story.history(), rule, [before, cursor, edit])
+
+
+@plant
+def a_tick_of_the_time_before_the_job_was_wanted() -> Planted:
+    story = Story()
+    story.lead()
+    story.register("node-1")
+    story.register("node-2")
+    story.until(10.5)
+    story.want("j")
+    behind = (story.keys.cursor("j"), Cursor(tick=T + 4), 0)
+    given = story.assign("j", "node-1", behind, anew=False)
+    story.ran("j", T + 5, "node-1")
+    cursor = next(one for one in story.writes if one.key == behind[0])
+    rule = "nothing fires for the time before"
+    return Planted(story.history(at=T + 5.9), rule, [cursor, given])
+
+
+@plant
+def an_alert_made_twice() -> Planted:
+    story = sound.failing()
+    first = next(one for one in story.writes if one.key.startswith(story.keys.alerts))
+    story.write((first.key, None, 0))
+    again = story.write((first.key, (first.value or "").encode(), 0))[0]
+    return Planted(story.history(), "every alert is made once", [first, again])
+
+
+@plant
+def a_failover_that_nobody_was_told_of() -> Planted:
+    story = sound.quiet()
+    lost = dead(story)
+    begun = story.last(story.keys.failover(lost.node, lost.incarnation))
+    losses.move(story, "j", "node-1", "node-2")
+    closed = losses.close(story, lost)
+    sound.catch_up(story, 4, 6)
+    story.register("node-1")
+    return Planted(story.history(), "every alert is made once", [begun, closed])
+
+
+@plant
+def a_failure_that_nobody_was_told_of() -> Planted:
+    story = sound.begun()
+    run = story.claim("j", T + 1, "node-1")
+    story.until(1.02)
+    story.act("start", run, "node-1")
+    story.end(run, "failed", losses.news(story, run, "failed"))
+    health = losses.heard(story, run, failing=True)[0]
+    return Planted(story.history(), "every alert is made once", [health])
+
+
+@plant
+def news_that_were_taken_away_unheard() -> Planted:
+    story = sound.begun()
+    run = story.claim("j", T + 1, "node-1")
+    story.until(1.02)
+    story.act("start", run, "node-1")
+    story.end(run, "failed", losses.news(story, run, "failed"))
+    news = story.there[story.keys.news("j", run.run_id)]
+    gone = story.write((news.key, None, 0))[0]
+    return Planted(story.history(), "every alert is made once", [news, gone])
+
+
+@plant
+def a_due_tick_left_lying() -> Planted:
+    """So it is with an agent that has missed the news of its job."""
+    story = sound.quiet(2)
+    held, before = story.there[held_by(story)], story.there[story.keys.cursor("j")]
+    story.until(25.2)
+    story.fault(Kind.freeze, "node-1")
+    losses.missed(story, "j", "node-1", T + 3, T + 25, 23)
+    moved = story.last(story.keys.cursor("j"))
+    return Planted(story.history(), "nothing is left lying", [held, before, moved])
+
+
+@plant
+def a_spec_left_lying() -> Planted:
+    """So it is with a watcher that has missed the news of it."""
+    story = sound.begun(schedule="@yearly")
+    story.until(5)
+    edit = story.want("j", schedule="@yearly", timeout="5s")
+    story.until(25)
+    given = story.assign("j", "node-1", anew=False)
+    return Planted(story.history(), "nothing is left lying", [edit, given])
+
+
+END = "in the end all is as it should be"
+LEFT = "nothing is left over"
+
+
+@plant
+def a_node_that_did_not_come_back() -> Planted:
+    story = sound.quiet()
+    story.fault(Kind.kill, "node-2")
+    gone = story.lapse("node-2")
+    return Planted(story.history(), END, [gone])
+
+
+@plant
+def nobody_who_leads_in_the_end() -> Planted:
+    story = sound.quiet()
+    gone = story.depose()
+    return Planted(story.history(), END, [gone])
+
+
+@plant
+def a_job_without_a_node() -> Planted:
+    story = sound.quiet()
+    wanted = story.want("k")
+    return Planted(story.history(), END, [wanted])
+
+
+@plant
+def a_run_left_open() -> Planted:
+    """So it is where an unknown claim was never read back: nobody runs it."""
+    story = sound.quiet(2)
+    run = story.claim("j", T + 3, "node-1")
+    story.fault(Kind.cut, "node-1>etcd-1", lasts=1)
+    story.pause("j")
+    story.wait(20)
+    return Planted(story.history(), END, [story.opened(run)])
+
+
+@plant
+def a_key_left_over() -> Planted:
+    story = sound.killed()
+    order = losses.kill_order(story, OpenRun.from_json(_first_open(story)))
+    return Planted(story.history(), LEFT, [order])
+
+
+def _first_open(story: Story) -> bytes:
+    return next(w.value or "" for w in story.writes if w.key.startswith(story.keys.opens)).encode()
+
+
+@plant
+def a_lease_left_over() -> Planted:
+    story = sound.quiet()
+    story.stray_leases = (0x999,)
+    return Planted(story.history(), LEFT, [])
+
+
+@plant
+def a_process_left_over() -> Planted:
+    story = sound.quiet()
+    story.survivors = ("4711 sleep 60",)
+    return Planted(story.history(), LEFT, [])
+
+
+@plant
+def memory_and_descriptors_that_grew() -> Planted:
+    story = sound.quiet()
+    usage = Usage(
+        descriptors_before=40,
+        descriptors_after=40,
+        memory_before=80 << 20,
+        memory_after=400 << 20,
+    )
+    return Planted(story.history(usage={"node-1": usage}), LEFT, [])
+
+
+@plant
+def a_write_that_the_recorder_missed() -> Planted:
+    story = sound.quiet()
+    first, missed, then = [w for w in story.writes if w.key == story.keys.cursor("j")][1:4]
+    history = story.history()
+    history.writes.remove(missed)
+    also = ["claims move the cursor", "claims hang on the cursor"]
+    return Planted(history, "the history is whole", [first, then], also)

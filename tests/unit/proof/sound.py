@@ -1,0 +1,232 @@
+"""Sound histories: a quiet one, and all that may go wrong in a cluster without breaking a promise.
+
+Each is a story that a test may go on with.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crony_ops.model.alert import Cause
+from crony_ops.model.run import QueuedRun, tick_run_id
+from tests.faults.proof.history import Kind
+from tests.unit.proof import losses
+from tests.unit.proof.story import TTL, Story, T
+
+
+def begun(job_id: str = "j", name: str = "node-1", **fields: Any) -> Story:
+    """A leader, two nodes, and a job that one of them holds from second 0 on."""
+    story = Story()
+    story.lead()
+    story.register("node-1")
+    story.register("node-2")
+    story.want(job_id, **fields)
+    story.assign(job_id, name)
+    return story
+
+
+def quiet(ticks: int = 3, **fields: Any) -> Story:
+    story = begun(**fields)
+    for tick in range(T + 1, T + 1 + ticks):
+        story.until(tick - T - 0.6)
+        story.ran("j", tick, "node-1")
+    return story
+
+
+def _node_killed(**fields: Any) -> tuple[Story, QueuedRun | None]:
+    """node-1 is killed under the run of second 2; its job goes to node-2, with a re-run if its job
+    asks for one."""
+    story = quiet(1, **fields)
+    story.until(1.4)
+    run = story.claim("j", T + 2, "node-1")
+    story.until(2.02)
+    story.act("start", run, "node-1")
+    story.until(2.3)
+    story.fault(Kind.kill, "node-1", lasts=8)
+    story.wait(TTL + 0.5)
+    story.lapse("node-1")
+    story.wait(0.05)
+    _, lost = losses.declare_lost(story, "node-1")
+    story.wait(0.05)
+    losses.move(story, "j", "node-1", "node-2")
+    _, rerun = losses.lost(story, run, "node-1")
+    story.wait(0.05)
+    losses.heard(story, run)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    catch_up(story, 3, 6)
+    return story, rerun
+
+
+def node_lost(**fields: Any) -> Story:
+    """It comes back."""
+    story, rerun = _node_killed(**fields)
+    if rerun is not None:
+        story.until(11.5)
+        catch_up(story, 7, 11)
+        story.carry_out(story.claim_queued("j", rerun, "node-2"), "node-2")
+    story.register("node-1")
+    return story
+
+
+def replaced() -> Story:
+    """A re-run waits for a run that the next tick replaces, and is replaced with it."""
+    story, rerun = _node_killed(on_node_loss="rerun", concurrency="replace")
+    assert rerun is not None
+    story.until(11.5)
+    catch_up(story, 7, 11)
+    before = story.claim("j", T + 12, "node-2")
+    story.until(12.02)
+    story.act("start", before, "node-2")
+    story.until(12.4)
+    after = story.claim("j", T + 13, "node-2")
+    story.until(13.02)
+    story.end(before, "killed", reason=f"replaced by {after.run_id}")
+    waited = story.claim_queued("j", rerun, "node-2")
+    story.end(waited, "skipped", reason=f"replaced by {after.run_id} before it could start")
+    story.carry_out(after, "node-2")
+    story.register("node-1")
+    return story
+
+
+def catch_up(story: Story, first: int, last: int, name: str = "node-2") -> None:
+    """The newest of the missed seconds is made up, the others are a gap."""
+    queued = QueuedRun(run_id=tick_run_id(T + last), tick=T + last, reason="made up")
+    losses.missed(story, "j", name, T + first, T + last - 1, last - first, queued)
+    story.carry_out(story.claim_queued("j", queued, name), name, lasts=0.05)
+
+
+def edited() -> Story:
+    """Another schedule: from the edit on, every fifth second."""
+    story = quiet(2)
+    story.until(2.5)
+    story.want("j", schedule="*/5 * * * * *")
+    story.wait(0.1)
+    story.assign("j", "node-1")
+    story.until(4.4)
+    story.ran("j", T + 5, "node-1")
+    return story
+
+
+def paused() -> Story:
+    """Paused for ten seconds, and run by hand meanwhile."""
+    story = quiet(2)
+    story.until(2.4)
+    story.pause("j")
+    story.until(6.1)
+    story.write((story.keys.once("j"), b"", 0x55))
+    asked = story.writes[-1].revision
+    run = story.claim_once("j", f"{tick_run_id(T + 6)[:-1]}o{asked}", "node-1")
+    story.carry_out(run, "node-1")
+    story.until(12.2)
+    story.resume("j")
+    story.until(12.4)
+    story.ran("j", T + 13, "node-1")
+    return story
+
+
+def removed() -> Story:
+    story = quiet(2)
+    story.until(2.5)
+    story.remove("j")
+    story.wait(0.1)
+    story.tidy("j", "node-1")
+    story.wait(8)
+    return story
+
+
+def failing() -> Story:
+    """A run that fails, of which people are told once."""
+    story = begun()
+    story.until(0.4)
+    run = story.claim("j", T + 1, "node-1")
+    story.until(1.02)
+    story.act("start", run, "node-1")
+    story.wait(0.1)
+    story.end(run, "failed", losses.news(story, run, "failed"))
+    story.wait(0.02)
+    losses.heard(story, run, losses.alert(story, Cause.failure, run.run_id, job="j"), failing=True)
+    return story
+
+
+def killed() -> Story:
+    story = begun()
+    run = story.claim("j", T + 1, "node-1")
+    story.until(1.02)
+    story.act("start", run, "node-1")
+    story.wait(0.2)
+    order = losses.kill_order(story, run)
+    story.wait(0.1)
+    story.end(run, "killed", reason="killed by ann")
+    story.write((order.key, None, 0))
+    return story
+
+
+def skipped() -> Story:
+    """The run of second 1 holds up that of second 2."""
+    story = begun()
+    first = story.claim("j", T + 1, "node-1")
+    story.until(1.02)
+    story.act("start", first, "node-1")
+    story.until(1.4)
+    second = story.claim("j", T + 2, "node-1")
+    story.until(2.0)
+    story.end(second, "skipped", reason=f"{first.run_id} was still running")
+    story.until(2.2)
+    story.act("end", first, "node-1")
+    story.end(first)
+    return story
+
+
+def fenced() -> Story:
+    """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
+    story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")
+    story.until(29.4)
+    run = story.claim("j", T + 30, "node-1")
+    story.until(30.02)
+    story.act("start", run, "node-1")
+    story.until(31)
+    story.fault(Kind.cut, "node-1>etcd-1", lasts=20)
+    story.until(34.4)
+    story.lapse("node-1")
+    story.wait(0.1)
+    _, lost = losses.declare_lost(story, "node-1")
+    losses.move(story, "j", "node-1", "node-2")
+    _, rerun = losses.lost(story, run, "node-1")
+    losses.heard(story, run)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    assert rerun is not None
+    story.until(40)
+    story.carry_out(story.claim_queued("j", rerun, "node-2"), "node-2")
+    story.until(52)
+    story.register("node-1")
+    fenced = story.record(run, "fenced", reason="this node's lease ran out", ended_at=T + 34.2)
+    story.write((story.keys.run("j", run.run_id), fenced, 0))
+    return story
+
+
+def pinned_through_an_outage() -> Story:
+    """etcd is away for seconds 2 and 3; the pinned job is run by its node's journal."""
+    story = quiet(1, run_on={"node": "node-1"})
+    story.until(1.3)
+    story.fault(Kind.kill, "etcd-1", lasts=2.5)
+    runs = [story.open_run("j", tick, "node-1") for tick in (T + 2, T + 3)]
+    for run in runs:
+        story.now = run.tick + 0.02
+        story.act("start", run, "node-1")
+        story.wait(0.1)
+        story.act("end", run, "node-1")
+    story.until(4.0)
+    story.write((story.keys.cursor("j"), b'{"tick":%d}' % (T + 3), 0))
+    for run in runs:
+        story.write((story.keys.run("j", run.run_id), story.record(run), 0))
+    return story
+
+
+def everywhere() -> Story:
+    story = begun(run_on={"every": True})
+    story.assign("j", "node-2")
+    for tick in (T + 1, T + 2):
+        for name in ("node-1", "node-2"):
+            story.now = tick - 0.5
+            story.ran("j", tick, name)
+    return story

@@ -1,0 +1,35 @@
+"""Where nothing is wrong the checker finds nothing: losses, re-runs, gaps, edits and orders too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.proof.checker import check
+from tests.unit.proof import sound
+
+if TYPE_CHECKING:
+    from tests.unit.proof.story import Story
+
+STORIES: list[Callable[[], Story]] = [
+    sound.quiet,
+    sound.node_lost,
+    lambda: sound.node_lost(on_node_loss="rerun"),
+    sound.edited,
+    sound.paused,
+    sound.removed,
+    sound.failing,
+    sound.killed,
+    sound.skipped,
+    sound.replaced,
+    sound.fenced,
+    sound.pinned_through_an_outage,
+    sound.everywhere,
+]
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_nothing_is_found_where_nothing_is_wrong(story: Callable[[], Story]) -> None:
+    assert check(story().history()) == []
