@@ -40,7 +40,7 @@ hosts: $(INSTALLED) etcd nspawn wheelhouse ## the tests on real hosts: Ansible, 
 faults: $(INSTALLED) etcd ## the promise, proven under faults: make faults DURATION=600 SEED=7
 	@$(BIN)/python -m tests.faults.proof $(DURATION:%=--duration %) $(SEED:%=--seed %)
 
-soak: $(INSTALLED) etcd ## does anything grow while nothing happens? make soak DURATION=1800
+soak: $(INSTALLED) etcd ## does anything grow in the long run? make soak DURATION=1800 (half an hour)
 	@$(BIN)/python -m tests.faults.proof.soak $(DURATION:%=--duration %)
 
 lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and roles

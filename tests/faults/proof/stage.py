@@ -28,7 +28,8 @@ class Stage:
     people: People
 
     async def place_jobs(self) -> None:
-        """The first sync, and wait until each job has a node. Raises LocalClusterFailed."""
+        """The first sync, and wait until each job has a node. Raises LocalClusterFailed,
+        StoreError."""
         await self.people.sync(first="yes")
         await wait_until(lambda: all_placed(self.cluster), "all jobs are placed", _PLACED_WITHIN)
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from crony_ops.daemon import exposition
 from crony_ops.local.waiting import wait_until
+from tests.scraping import scrape
 
 
 @asynccontextmanager
@@ -66,6 +67,19 @@ async def test_a_page_that_can_not_be_made_takes_nothing_else_with_it(
         base = caplog.messages[-1].removeprefix("metrics at ").removesuffix("/metrics")
         assert await status(f"{base}/healthz") == 500
         assert await status(f"{base}/metrics") == 200
+
+
+async def test_a_task_more_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with exposed("127.0.0.1:0", list), aiohttp.ClientSession() as http:
+        await wait_until(lambda: "metrics at http" in caplog.text, "it listens")
+        url = caplog.messages[-1].removeprefix("metrics at ")
+        before = (await scrape(http, url))["process_asyncio_tasks", ""]
+        async with asyncio.TaskGroup() as group:
+            waiting = [group.create_task(asyncio.Event().wait()) for _ in range(3)]
+            assert (await scrape(http, url))["process_asyncio_tasks", ""] == before + 3
+            for task in waiting:
+                task.cancel()
 
 
 async def test_a_connection_that_says_nothing_is_closed(

@@ -88,7 +88,6 @@ async def test_the_counters_tell_what_the_records_tell(
         assert told["crony_node_claims_total", "made"] >= sum(ends().values())
         assert told["crony_node_spool_reports", ""] == 0
         assert told["process_resident_memory_bytes", ""] > 0
-        assert told["process_asyncio_tasks", ""] > 0
 
 
 async def test_a_daemon_is_unwell_while_etcd_is_away_and_well_again_after(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections import defaultdict
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
+from crony_ops.errors import StoreError
 from tests.faults.proof.company import ETCDS, NODES, WATCHERS
 from tests.faults.proof.soak.growth import Measure, Point, Series
 from tests.scraping import scrape
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from tests.faults.proof.cluster import ProofCluster
 
 EVERY = 5.0
-"""Seconds from one measurement to the next."""
+"""Seconds between two measurements."""
 _MIB = 1024 * 1024
 
 OF_DAEMONS: Mapping[str, tuple[Measure, float]] = {
@@ -42,6 +44,7 @@ class Measuring:
     def __init__(self, cluster: ProofCluster) -> None:
         self._cluster = cluster
         self._points: dict[tuple[str, Measure], list[Point]] = defaultdict(list)
+        self._revision: Point | None = None
 
     @property
     def series(self) -> list[Series]:
@@ -51,30 +54,33 @@ class Measuring:
         return sorted(found, key=lambda one: company.index(one.process))
 
     async def run(self) -> None:
-        """Until cancelled. Raises LocalClusterFailed where a process has ended by itself, and
-        StoreError."""
+        """Until cancelled. Raises LocalClusterFailed where a process has ended by itself."""
         pages = {name: _page(self._cluster.child(name).log) for name in (*NODES, *WATCHERS)}
         pages |= {name: f"http://{self._cluster.endpoint(name)}/metrics" for name in ETCDS}
         began = time.monotonic()
-        before: Point | None = None
         async with aiohttp.ClientSession() as http:
             while True:
                 self._cluster.check()
-                _, revision = await self._cluster.store.head()
-                at = time.monotonic() - began
-                if before is not None:
-                    rate = (revision - before[1]) / (at - before[0])
-                    self._points[ETCDS[0], REVISIONS].append((at, rate))
-                before = (at, revision)
-                read = await asyncio.gather(*(scrape(http, url) for url in pages.values()))
-                for process, page in zip(pages, read, strict=True):
-                    for name, (measure, unit) in _measures(process).items():
-                        self._points[process, measure].append((at, page[name, ""] / unit))
-                await asyncio.sleep(began + at + EVERY - time.monotonic())
+                # What can't be had now is had the next time.
+                with contextlib.suppress(StoreError, aiohttp.ClientError):
+                    _, revision = await self._cluster.store.head()
+                    at = time.monotonic() - began
+                    self._take_revision(at, revision)
+                    read = await asyncio.gather(*(scrape(http, url) for url in pages.values()))
+                    for process, page in zip(pages, read, strict=True):
+                        self._take_page(at, process, page)
+                await asyncio.sleep(EVERY)
 
+    def _take_revision(self, at: float, revision: int) -> None:
+        if self._revision is not None:
+            since, before = self._revision
+            rate = (revision - before) / (at - since)
+            self._points[ETCDS[0], REVISIONS].append((at, rate))
+        self._revision = (at, revision)
 
-def _measures(process: str) -> Mapping[str, tuple[Measure, float]]:
-    return OF_MEMBERS if process in ETCDS else OF_DAEMONS
+    def _take_page(self, at: float, process: str, page: Mapping[tuple[str, str], float]) -> None:
+        for name, (measure, unit) in (OF_MEMBERS if process in ETCDS else OF_DAEMONS).items():
+            self._points[process, measure].append((at, page[name, ""] / unit))
 
 
 def _page(log: str) -> str:
