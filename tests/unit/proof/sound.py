@@ -95,6 +95,21 @@ def catch_up(story: Story, first: int, last: int, name: str = "node-2") -> None:
     story.carry_out(story.claim_queued("j", queued, name), name, lasts=0.05)
 
 
+def ahead() -> Story:
+    """node-1's clock is two seconds ahead when it writes down when a run ended."""
+    story = quiet(1)
+    story.until(1.4)
+    run = story.claim("j", T + 2, "node-1")
+    story.until(2.02)
+    story.act("start", run, "node-1")
+    story.until(2.2)
+    story.act("end", run, "node-1")
+    story.end(run, ended_at=story.now + 2)
+    story.until(2.4)
+    story.ran("j", T + 3, "node-1")
+    return story
+
+
 def edited() -> Story:
     """Another schedule: from the edit on, every fifth second."""
     story = quiet(2)

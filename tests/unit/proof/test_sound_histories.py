@@ -17,6 +17,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.quiet,
     sound.node_lost,
     lambda: sound.node_lost(on_node_loss="rerun"),
+    sound.ahead,
     sound.edited,
     sound.paused,
     sound.removed,
