@@ -56,7 +56,7 @@ def rolled_out(lab: Lab, wheelhouse: Path) -> Iterator[Fleet]:
         crony_watcher_settings={"ttl": _TTL},
     )
     fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)
-    fleet.play("site", plain=True)
+    fleet.play("site")
     yield fleet
     fleet.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,8 @@ MITOGEN = {
     "ANSIBLE_STRATEGY_PLUGINS": str(Path(ansible_mitogen.__file__).parent / "plugins/strategy"),
     "ANSIBLE_DEPRECATION_WARNINGS": "false",  # of strategies that are not Ansible's own
 }
+if os.environ.get("CRONY_HOSTS_PLAIN"):
+    MITOGEN = {}
 
 
 @dataclass(frozen=True, slots=True)

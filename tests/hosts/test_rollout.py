@@ -56,8 +56,8 @@ def states(outcome: Outcome) -> dict[str, str]:
 
 
 def test_where_all_is_as_it_should_be_nothing_is_changed(fleet: Fleet, checkout: Path) -> None:
-    done = rollout(fleet, checkout, "presets", "-o", "json")
-    assert states(done) == dict.fromkeys(("h1", "h2", "h3"), "ok")
+    done = rollout(fleet, checkout, "presets", "--limit", "web", "-o", "json")
+    assert states(done) == dict.fromkeys(("h1", "h2"), "ok")
     assert read(done)["changes"] == []
     assert Path(read(done)["artefacts"]).parent == checkout / ".crony" / "rollouts"
 
