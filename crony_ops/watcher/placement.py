@@ -67,7 +67,7 @@ def place(
     for want in wants:
         homes = assigned.get(want.job_id, {})
         if want.run_on.every:
-            _place_everywhere(want, homes, fleet, busy, result)
+            _place_everywhere(want, homes, fleet, busy, loads, result)
         else:
             marks = _Marks(away.get(want.job_id, ""), leaving)
             _place_once(want, homes, fleet, busy, marks, loads, result)
@@ -79,6 +79,7 @@ def _place_everywhere(
     homes: Mapping[str, int],
     fleet: Fleet,
     busy: frozenset[tuple[str, str]],
+    loads: _Loads,
     result: Placement,
 ) -> None:
     left = 0
@@ -94,9 +95,10 @@ def _place_everywhere(
             result.held[want.job_id] = "waits for a run to end"
         else:
             left += 1
+            loads.take(uuid)
             result.steps.append(Step(want.job_id, uuid, ""))
     new = [uuid for uuid in eligible(want, fleet) if uuid not in homes]
-    result.steps.extend(Step(want.job_id, "", uuid) for uuid in new)
+    result.steps.extend(Step(want.job_id, "", loads.give(uuid)) for uuid in new)
     if left == len(homes) and not new:
         result.unplaced[want.job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
 
@@ -116,6 +118,7 @@ def _place_once(
         if extra in fleet.alive and (extra, job_id) in busy:
             result.held[job_id] = "waits for a run to end"
         else:
+            loads.take(extra)
             result.steps.append(Step(job_id, extra, ""))
     if not home:
         target = loads.least(want)
@@ -134,10 +137,11 @@ def _place_once(
             result.held[job_id] = "waits for a run to end"
             leaves = stay.must_leave or stay.evicted
         elif target:
-            loads.moved(home, target)
+            loads.take(home)
             result.steps.append(Step(job_id, home, target, stay.stands_in_for))
             return
         elif stay.must_leave:
+            loads.take(home)
             result.unplaced[job_id] = reason_unplaced(want.run_on, want.preset_sums, fleet)
             result.steps.append(Step(job_id, home, ""))
             return
@@ -240,12 +244,12 @@ class _Loads:
         self._count[uuid] += 1
         return uuid
 
-    def moved(self, source: str, target: str) -> None:
-        """``least`` has counted the target already; a living source is one job lighter."""
-        if source in self._count and source != target:
-            self._count[source] -= 1
-            for heap in self._heaps_with[source]:
-                heapq.heappush(heap, self._entry(source))
+    def take(self, uuid: str) -> None:
+        """A node becomes one job less loaded, if it lives."""
+        if uuid in self._count:
+            self._count[uuid] -= 1
+            for heap in self._heaps_with[uuid]:
+                heapq.heappush(heap, self._entry(uuid))
 
     def _entry(self, uuid: str) -> tuple[int, bytes, str]:
         return self._count[uuid], _stable_hash(uuid), uuid

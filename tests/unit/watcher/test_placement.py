@@ -48,6 +48,22 @@ def test_a_new_job_goes_to_the_node_with_the_fewest_jobs() -> None:
     assert place([want()], held, fleet(A, B), NOBODY).steps == [Step("j", "", "u-b")]
 
 
+@pytest.mark.parametrize(("fuller", "other"), [("a", "b"), ("b", "a")])
+def test_jobs_of_every_node_count_as_soon_as_they_are_given(fuller: str, other: str) -> None:
+    everywhere = RunOn(group="full", every=True)
+    both = [Want(job_id, 7, everywhere, {}, movable=False) for job_id in ("x", "y")]
+    steps = place([*both, want()], {}, fleet(node(fuller, "full"), node(other)), NOBODY).steps
+    assert steps[-1] == Step("j", "", f"u-{other}")
+
+
+@pytest.mark.parametrize(("emptier", "other"), [(A, B), (B, A)])
+def test_jobs_that_leave_for_nowhere_count_no_more(emptier: Node, other: Node) -> None:
+    nowhere = [Want(job_id, 7, RunOn(group="none"), {}, movable=True) for job_id in ("x", "y")]
+    held = {"x": {emptier.uuid: 7}, "y": {emptier.uuid: 7}, "z": {other.uuid: 7}}
+    steps = place([*nowhere, want()], held, fleet(A, B), NOBODY).steps
+    assert steps[-1] == Step("j", "", emptier.uuid)
+
+
 def test_a_job_that_is_well_where_it_is_stays_there() -> None:
     crowded = {**on(A), "x": {"u-a": 1}, "y": {"u-a": 1}}
     assert place([want()], crowded, fleet(A, B), NOBODY) == Placement()
