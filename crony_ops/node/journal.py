@@ -90,9 +90,12 @@ class Journal:
     def __init__(self, state_dir: Path) -> None:
         try:
             self._open(state_dir)
-        except (OSError, sqlite3.Error) as error:
+        except OSError as error:
             reason = f"no state_dir to be used: {error}; make it, owned by the agent's user"
             raise BadConfig(path=state_dir, reason=reason) from None
+        except sqlite3.Error as error:
+            reason = f"no journal to be opened: {error}; is its disk full?"
+            raise BadConfig(path=state_dir / "journal.db", reason=reason) from None
 
     def _open(self, state_dir: Path) -> None:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

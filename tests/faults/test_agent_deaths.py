@@ -8,9 +8,11 @@ import time
 from pathlib import Path
 
 import yaml
+from aiohttp import web
 
 from crony_ops.model.run import RunRecord, RunState
 from tests.faults.scene import Scene, scene
+from tests.integration.alerts.servers import http_server
 
 TTL = 3
 EACH_SECOND = "* * * * * *"
@@ -113,6 +115,30 @@ async def test_a_frozen_agent_starts_nothing_that_another_ran_and_takes_part_aga
         await it.until(takes_part, "it takes part again")
         it.cluster.node("node-2").start()
         await it.settled()
+
+
+async def test_an_agent_that_is_stopped_in_mid_request_ends_in_order(tmp_path: Path) -> None:
+    over = asyncio.Event()
+
+    async def wait(_: web.BaseRequest) -> web.StreamResponse:
+        await over.wait()
+        return web.Response()
+
+    async with (
+        http_server(wait) as endpoint,
+        scene(tmp_path, nodes=1, overrides={"node": {"stop_grace": 0.5}}) as it,
+    ):
+        await it.sync({"asks": {"schedule": EACH_SECOND, "http": {"url": endpoint.url}}})
+        requests = it.cluster.keys.procs_of(it.cluster.uuid("node-1"))
+
+        async def it_is_told() -> bool:
+            return await it.cluster.store.count(requests) > 0
+
+        await it.until(it_is_told, "a request is under way")
+        agent = it.cluster.node("node-1")
+        await agent.terminate()
+        over.set()
+        assert agent.exit_status == 0, agent.log
 
 
 async def test_a_stranger_under_the_same_name_waits_a_ttl_and_then_refuses(tmp_path: Path) -> None:

@@ -209,12 +209,11 @@ class Execution:
     async def _request(self, action: HttpAction, number: int, began: float) -> Ended:
         counted = next(_request_numbers)
         self._on_process(counted, number, f"{action.method} {shown_url(action.url)}")
-        try:
-            return await http_attempt.make_request(
-                self._meta, self._files, number, began, self._session, self._stop
-            )
-        finally:
-            self._on_process_end(counted)
+        ended = await http_attempt.make_request(
+            self._meta, self._files, number, began, self._session, self._stop
+        )
+        self._on_process_end(counted)
+        return ended
 
 
 def _failed(number: int, began: float, reason: str) -> Ended:

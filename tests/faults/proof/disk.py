@@ -31,6 +31,15 @@ def inside(holder: int, command: list[str]) -> list[str]:
     return ["nsenter", f"--mount=/proc/{holder}/ns/mnt", "--wdns=/", *command]
 
 
+def has_its_journal(pid: int) -> bool:
+    """Whether an agent has made its journal ready; its files are seen by no other means here."""
+    try:
+        opened = [fd.readlink().name for fd in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+    return "journal.db-wal" in opened
+
+
 class Disk:
     """The disk as it is seen from outside, by the pid of its holder."""
 

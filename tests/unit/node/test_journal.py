@@ -203,3 +203,9 @@ def test_a_folder_that_is_no_use_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadConfig, match="no state_dir to be used"):
         Journal(tmp_path / "file" / "state")
+
+
+def test_a_journal_that_is_none_is_told_in_words(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").write_text("notes, and none of SQLite's")
+    with pytest.raises(BadConfig, match=r"journal\.db: no journal to be opened: .*not a database"):
+        Journal(tmp_path)

@@ -8,14 +8,18 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import StoreError
+from crony_ops.local.waiting import wait_until
 from tests.faults.proof.cluster import STOP_GRACE, ProofCluster
 from tests.faults.proof.company import ETCDS, WATCHERS
+from tests.faults.proof.disk import has_its_journal
 from tests.faults.proof.history import Kind
 from tests.faults.proof.nemesis.plan import ALL, LEADER, Step
 
 if TYPE_CHECKING:
     from crony_ops.local.child import Child
     from tests.faults.proof.nemesis.diary import Diary
+
+_STARTED = 20.0
 
 PROCESS_FAULTS = frozenset({Kind.kill, Kind.freeze, Kind.restart, Kind.clock, Kind.disk})
 
@@ -90,6 +94,9 @@ class Processes:
     async def _have_full_disk(self, step: Step) -> None:
         disk = self._cluster.disk
         assert disk is not None
+        # On a full disk it would not start at all, and nobody here starts it again.
+        agent = self._cluster.child(step.target)
+        await wait_until(lambda: has_its_journal(agent.pid), "the agent has its journal", _STARTED)
         await asyncio.to_thread(disk.fill)
         await asyncio.sleep(step.lasts)
         disk.empty()
