@@ -65,8 +65,10 @@ class Claiming:
         try:
             async with asyncio.timeout(patience):
                 result = await submit_claim(self._batcher, me, holding, txn, self._in_doubt)
-        except (StoreError, TimeoutError):
+        except (StoreError, TimeoutError) as error:
             self._metrics.claim_failed()
+            if isinstance(error, TimeoutError):
+                self._in_doubt()  # it was given up on its way
             raise
         self._metrics.claim_answered(time.monotonic() - sent, made=result.succeeded)
         if not result.succeeded:

@@ -229,7 +229,8 @@ class Duty:
         except (StoreUnavailable, TimeoutError):
             if not holding.bound:
                 raise
-            self._offline.begin(holding, tick)
+            if self._ours(holding):
+                self._offline.begin(holding, tick)
             return True
         if result.succeeded:
             self._claimed(holding, tick, result.revision)

@@ -72,8 +72,9 @@ class Offline:
         self._claim_ahead = claim_ahead
         self._on_change = on_change
         self._last_contact = journal.last_contact() or time.time()
+        self._taken = journal.offline()
         # What an earlier life claimed without etcd is settled before anything is claimed with it.
-        self.on = bool(journal.offline())
+        self.on = bool(self._taken)
 
     async def run(self) -> None:
         """Find out whether etcd is away, and settle when it is back; until cancelled."""
@@ -100,7 +101,8 @@ class Offline:
 
         Should it have been made after all, it made this very run: the run's end finds it open.
         """
-        self._claim(holding, tick, time.time())
+        if not self._is_taken(holding, tick):
+            self._claim(holding, tick, time.time())
         if not self.on:
             log.warning("etcd does not answer: pinned jobs go on by the journal")
             self._switch(on=True)
@@ -131,6 +133,8 @@ class Offline:
         now = time.time()
         if holding.cursor is None or now - self._last_contact > LONGEST_OUTAGE:
             return False
+        if self._is_taken(holding, holding.cursor + 1):
+            return True
         if (missed := holding.missed(now)) is not None:
             if missed.gap is not None:
                 self._metrics.ticks_missed(missed.gap.count)
@@ -140,7 +144,7 @@ class Offline:
             for late in missed.make_up:
                 self._claim(holding, late, now)
             self._journal.pass_offline(holding.job_id, missed.cursor)
-            holding.cursor = missed.cursor
+            holding.cursor = self._taken[holding.job_id] = missed.cursor
             return True
         tick = holding.schedule.next_after(holding.cursor)
         at = holding.fires_at(tick) - self._claim_ahead
@@ -149,6 +153,14 @@ class Offline:
             return False
         self._claim(holding, tick, now)
         return True
+
+    def _is_taken(self, holding: Holding, tick: int) -> bool:
+        """Whether it was, under an earlier assignment: the cursor of this one, which etcd told
+        before, goes beyond it."""
+        taken = self._taken.get(holding.job_id, 0)
+        if tick <= taken:
+            holding.cursor = taken
+        return tick <= taken
 
     def _gap(self, holding: Holding, gap: Gap, now: float) -> GapRecord:
         return GapRecord(
@@ -178,7 +190,7 @@ class Offline:
             reason="claimed while etcd was away",
         )
         self._journal.claim_offline(holding.job_id, tick, run_id=run.run_id, run=run.to_json())
-        holding.cursor = tick
+        holding.cursor = self._taken[holding.job_id] = tick
         self._runs.launch(
             Start(
                 run=run,
@@ -220,6 +232,8 @@ class Offline:
             for node in ("", self._me.uuid):
                 await self._raise_cursor(self._me.keys.cursor(job_id, node), tick)
         self._journal.settle_offline(job_id, tick)
+        if self._taken.get(job_id) == tick:
+            del self._taken[job_id]
 
     async def _raise_cursor(self, key: str, tick: int) -> None:
         while True:
