@@ -18,6 +18,8 @@ from crony_ops.model.run import (
     rerun_of,
 )
 from crony_ops.model.spec import Cursor
+from tests.faults.proof.history import Kind
+from tests.unit.proof.story import TTL
 
 if TYPE_CHECKING:
     from tests.faults.proof.history import Write
@@ -57,6 +59,14 @@ def declare_lost(story: Story, name: str) -> tuple[Write, Failover]:
         started_at=story.now,
     )
     return story.write((story.keys.failover(lost.node, lost.incarnation), lost, 0))[0], lost
+
+
+def dead(story: Story, name: str = "node-1") -> Failover:
+    """The node dies, and is known to be lost."""
+    story.fault(Kind.kill, name, lasts=8)
+    story.wait(TTL)
+    story.lapse(name)
+    return declare_lost(story, name)[1]
 
 
 def move(story: Story, job_id: str, source: str, target: str, *more: Put) -> Write:

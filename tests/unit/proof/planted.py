@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.faults.proof.checker.violation import Evidence
     from tests.faults.proof.history import History
+    from tests.unit.proof.story import Story
 
 
 @dataclass(frozen=True)
@@ -27,3 +28,8 @@ PLANTS: list[Callable[[], Planted]] = []
 def plant(planted: Callable[[], Planted]) -> Callable[[], Planted]:
     PLANTS.append(planted)
     return planted
+
+
+def held_by(story: Story, name: str = "node-1") -> str:
+    """The key under which the node is given the job of most stories."""
+    return story.keys.job(story.uuid(name), "j")

@@ -8,12 +8,8 @@ from crony_ops.model.run import QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
-from tests.unit.proof.planted import Planted, plant
-from tests.unit.proof.story import TTL, Story, T
-
-
-def held_by(story: Story, name: str = "node-1") -> str:
-    return story.keys.job(story.uuid(name), "j")
+from tests.unit.proof.planted import Planted, held_by, plant
+from tests.unit.proof.story import TTL, T
 
 
 @plant

@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from crony_ops.model.alert import Cause
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
-from tests.unit.proof.planted import Planted, plant
-from tests.unit.proof.story import TTL, Story, T
-
-if TYPE_CHECKING:
-    from crony_ops.model.cluster import Failover
+from tests.unit.proof.planted import Planted, held_by, plant
+from tests.unit.proof.story import T
 
 SEEN = "a move hangs on what was seen"
-
-
-def held_by(story: Story, name: str = "node-1") -> str:
-    return story.keys.job(story.uuid(name), "j")
-
-
-def dead(story: Story, name: str = "node-1") -> Failover:
-    """The node dies, and is known to be lost."""
-    story.fault(Kind.kill, name, lasts=8)
-    story.wait(TTL)
-    story.lapse(name)
-    return losses.declare_lost(story, name)[1]
 
 
 @plant
@@ -40,7 +23,7 @@ def a_job_put_on_a_second_node() -> Planted:
 @plant
 def a_move_in_two_requests() -> Planted:
     story = sound.quiet()
-    lost = dead(story)
+    lost = losses.dead(story)
     taken = story.write((held_by(story), None, 0))[0]
     given = story.assign("j", "node-2", anew=False, moved_from=lost.node)
     sound.catch_up(story, 4, 6)
@@ -117,7 +100,7 @@ def a_run_called_lost_while_its_node_lives() -> Planted:
 def a_run_called_lost_that_had_ended() -> Planted:
     story = sound.quiet()
     run = story.ran("j", T + 4, "node-1")
-    lost = dead(story)
+    lost = losses.dead(story)
     losses.move(story, "j", "node-1", "node-2")
     losses.lost(story, run, "node-1")
     news = story.last(story.keys.news("j", run.run_id))

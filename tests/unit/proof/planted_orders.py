@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from crony_ops.model.run import OpenRun
 from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind, Usage
 from tests.unit.proof import losses, sound
-from tests.unit.proof.planted import Planted, plant
-from tests.unit.proof.story import TTL, Story, T
-
-if TYPE_CHECKING:
-    from crony_ops.model.cluster import Failover
-
-SEEN = "a move hangs on what was seen"
-
-
-def held_by(story: Story, name: str = "node-1") -> str:
-    return story.keys.job(story.uuid(name), "j")
-
-
-def dead(story: Story, name: str = "node-1") -> Failover:
-    """The node dies, and is known to be lost."""
-    story.fault(Kind.kill, name, lasts=8)
-    story.wait(TTL)
-    story.lapse(name)
-    return losses.declare_lost(story, name)[1]
+from tests.unit.proof.planted import Planted, held_by, plant
+from tests.unit.proof.story import Story, T
 
 
 @plant
@@ -148,7 +129,7 @@ def an_alert_made_twice() -> Planted:
 @plant
 def a_failover_that_nobody_was_told_of() -> Planted:
     story = sound.quiet()
-    lost = dead(story)
+    lost = losses.dead(story)
     begun = story.last(story.keys.failover(lost.node, lost.incarnation))
     losses.move(story, "j", "node-1", "node-2")
     closed = losses.close(story, lost)

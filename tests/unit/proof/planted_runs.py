@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from tests.faults.proof.checker.violation import Evidence
 
 
-def held_by(story: Story, name: str = "node-1") -> str:
-    return story.keys.job(story.uuid(name), "j")
-
-
 @plant
 def an_attempt_made_twice() -> Planted:
     story = sound.quiet(1)
