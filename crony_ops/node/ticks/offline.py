@@ -101,7 +101,7 @@ class Offline:
 
         Should it have been made after all, it made this very run: the run's end finds it open.
         """
-        if not self._is_taken(holding, tick):
+        if not self._skip_taken(holding, tick):
             self._claim(holding, tick, time.time())
         if not self.on:
             log.warning("etcd does not answer: pinned jobs go on by the journal")
@@ -133,7 +133,7 @@ class Offline:
         now = time.time()
         if holding.cursor is None or now - self._last_contact > LONGEST_OUTAGE:
             return False
-        if self._is_taken(holding, holding.cursor + 1):
+        if self._skip_taken(holding, holding.cursor + 1):
             return True
         if (missed := holding.missed(now)) is not None:
             if missed.gap is not None:
@@ -154,9 +154,9 @@ class Offline:
         self._claim(holding, tick, now)
         return True
 
-    def _is_taken(self, holding: Holding, tick: int) -> bool:
-        """Whether it was, under an earlier assignment: the cursor of this one, which etcd told
-        before, goes beyond it."""
+    def _skip_taken(self, holding: Holding, tick: int) -> bool:
+        """Whether it was taken under an earlier assignment. Then the cursor of this one, which
+        etcd told before, goes beyond it."""
         taken = self._taken.get(holding.job_id, 0)
         if tick <= taken:
             holding.cursor = taken
