@@ -4,8 +4,9 @@ Level-triggered: what was told stands in the job's health, beside what it was to
 told when it begins, again every ``remind``, and once when it is over. Events that go on (missed
 ticks, lost and slow runs) are told at the first, and then counted until ``remind`` has passed. A
 job that begins to fail for the third time within an hour is told of as flapping, and then not until
-it has kept to one state for an hour. What happens in a window of maintenance is told at its end, if
-it still is so; events in it are only counted.
+it has kept to one state for an hour; events meanwhile are counted from the first one on. What
+happens in a window of maintenance is told at its end, if it still is so; events in it are only
+counted.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ def _event(
     told = health.told.get(cause)
     if not watched.wants(EVENTS[cause]) or watched.rests(news.at) is not None:
         return health, ()
+    if told is None and Cause.flapping in health.told:
+        told = told_of_event(watched, news.at, news.at)
     if told is not None:
         reason = news.reason[:MOST_OF_A_REASON]
         more = told.model_copy(update={"untold": told.untold + count, "reason": reason})

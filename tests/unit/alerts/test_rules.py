@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -40,6 +41,7 @@ from tests.unit.alerts.told import HOUR, NOON, Listener, news
         ({}, "n", []),
         ({}, "ml", ["missed", "lost"]),
         ({}, "fsfsfsfsfsfs", ["failure", "recovery", "failure", "recovery", "flapping"]),
+        ({}, "fsfsflm", ["failure", "recovery", "failure", "recovery", "flapping"]),
     ],
 )
 def test_what_is_told_of_runs(notify: dict[str, Any], ends: str, told: list[str]) -> None:
@@ -214,6 +216,14 @@ class TestTime:
         assert job.looks(NOON + 2 * HOUR) == []
         assert len(job.hears("missed", NOON + 3 * HOUR)) == 1
 
+    def test_keeps_what_a_flapping_job_loses_and_tells_it_later(self) -> None:
+        job = Listener({"remind": "1h"})
+        for minute, end in enumerate(("failed", "succeeded") * 2 + ("failed", "lost", "lost")):
+            job.hears(end, NOON + 60 * minute)
+        assert job.causes()[-1] == "flapping"
+        assert job.looks(NOON + 299 + HOUR)[-1].cause != "lost"
+        assert job.looks(NOON + 300 + HOUR)[-1].title == "job j lost 2 more runs"
+
     @pytest.mark.parametrize(("last", "told"), [("failed", "failure"), ("succeeded", "recovery")])
     def test_tells_what_a_flapping_job_has_settled_to(self, last: str, told: str) -> None:
         job = Listener()
@@ -298,5 +308,7 @@ def test_a_job_is_never_told_of_more_than_its_reminders_and_a_few_words(
         hear_end(job, end, NOON + every * number)
         job.looks(NOON + every * number + 30)
     hours = every * len(ends) / HOUR
-    # Two changes within an hour before it is flapping; then a word when it settles.
-    assert len(job.told) <= 6 + 6 * hours
+    told = Counter(cause.partition(" ")[0] for cause in job.causes())
+    # Two changes within an hour before it is flapping; then a word when it settles, an hour later.
+    assert told["failure"] + told["recovery"] + told["flapping"] <= 5 + 6 * hours
+    assert max(told["missed"], told["lost"]) <= 1 + hours / 4
