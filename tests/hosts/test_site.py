@@ -55,6 +55,6 @@ def test_a_bare_host_can_be_checked_first_and_that_leaves_no_trace(
     groups = {group: [host] for group in ("etcd", "watchers", "web")}
     inventory = lab.inventory("checked", groups, crony_wheelhouse=str(wheelhouse))
     before = {path.name for path in inventory.iterdir()}
-    assert not play(lab, inventory, "site", "--check", "--diff", plain=True).failed
+    assert not play(lab, inventory, "site", "--check", "--diff").failed
     assert {path.name for path in inventory.iterdir()} == before
     assert host.sh("ls -d /opt/crony /etc/crony /etc/etcd /var/lib/crony", check=False).out == ""
