@@ -100,6 +100,7 @@ class Agent:
             metrics,
             group,
             may_start=self._may_start,
+            fenced=self._fenced,
             on_end=self._run_ended,
         )
         self._timetable = Timetable()
@@ -213,10 +214,9 @@ class Agent:
         return Claimant(self._keys, self._uuid, self._settings.name, self._registration.incarnation)
 
     def _may_start(self, run: OpenRun) -> tuple[RunState, str] | None:
-        """Asked right before a start: how the run ends instead and why, or None."""
-        lapsed = run.incarnation != self._registration.incarnation
-        if run.fenceable and (lapsed or boottime() >= self._registration.deadline):
-            return RunState.fenced, "this node's lease ran out"
+        """How a run that is about to start ends instead and why, or None."""
+        if fenced := self._fenced(run):
+            return fenced
         if (holding := self._holdings.of.get(run.job_id)) is None:
             return RunState.skipped, "the job was removed"
         if holding.unknown:
@@ -226,6 +226,12 @@ class Agent:
             return RunState.skipped, "the job was paused"
         if run.kind is RunKind.queued and self._folder.log(run.job_id, run.run_id).exists():
             return RunState.skipped, "it has run here before; etcd was restored since"
+        return None
+
+    def _fenced(self, run: OpenRun) -> tuple[RunState, str] | None:
+        lapsed = run.incarnation != self._registration.incarnation
+        if run.fenceable and (lapsed or boottime() >= self._registration.deadline):
+            return RunState.fenced, "this node's lease ran out"
         return None
 
     def _claimed_and_not_told(self) -> set[tuple[str, str]]:

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 _request_numbers = itertools.count(1)
 
 
+def _never() -> None:
+    """Of a run that may go on whatever becomes of the lease that it was claimed under."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """Times are unix seconds. ``started_at`` is None for a run stopped before its first attempt.
@@ -59,15 +63,19 @@ class Execution:
         *,
         on_process: Callable[[int, int, str], None],
         on_process_end: Callable[[int], None],
+        fenced: Callable[[], tuple[RunState, str] | None] = _never,
     ) -> None:
         """``on_process`` is told of each process at its start (pid, attempt, command; for an HTTP
-        job a count of requests stands for the pid), ``on_process_end`` of its end (pid)."""
+        job a count of requests stands for the pid), ``on_process_end`` of its end (pid).
+        ``fenced`` is asked right before each attempt: how the run ends instead and why, or None.
+        """
         self.job = job
         self._meta = RunMeta(context=context, job=job, boot_id=boot_id())
         self._files = files
         self._session = session
         self._on_process = on_process
         self._on_process_end = on_process_end
+        self._fenced = fenced
         self._ends: list[Ended] = []
         self._adopted: shell_attempt.ShellAttempt | None = None
         self._stop = StopOrder()
@@ -128,6 +136,8 @@ class Execution:
         # A process that was adopted is followed in any case, if only to be ended.
         while self._adopted is not None or (self._stop.given is None and not self._over):
             ended = await self._attempt()
+            if ended is None:
+                break
             self._ends.append(ended)
             with contextlib.suppress(OSError):  # a full disk: the end is told all the same
                 record_end(self._files, ended)
@@ -170,17 +180,22 @@ class Execution:
         never = asyncio.get_running_loop().create_future()
         await self._stop.within(min(delay, delay - passed), never)
 
-    async def _attempt(self) -> Ended:
+    async def _attempt(self) -> Ended | None:
+        """None: an order to stop came before it began."""
         number = len(self._ends) + 1
         began = time.time()
         adopted, self._adopted = self._adopted, None
         try:
-            if self.job.http is not None:
-                return await self._request(self.job.http, number, began)
             if adopted is not None:
                 return await self._follow(adopted, number, await self._redaction())
+            if self.job.http is not None:
+                if self._ends_here():
+                    return None
+                return await self._request(self.job.http, number, began)
             secrets = await Secrets.of(self.job.env.values())
             own = secrets.put_in_values(self.job.env)
+            if self._ends_here():
+                return None
             attempt = shell_attempt.start(self._meta, self._files, number, began, own)
         except (CannotStart, NoSecret) as error:
             return _failed(number, began, str(error))
@@ -205,6 +220,13 @@ class Execution:
             return (await Secrets.of(self.job.env.values())).redaction
         except NoSecret:
             return Redaction(())
+
+    def _ends_here(self) -> bool:
+        """Between what was looked at before and here a lease may have run out: the machine was
+        busy, or this process was frozen."""
+        if self._stop.given is None and (refusal := self._fenced()) is not None:
+            self._stop.give(*refusal)
+        return self._stop.given is not None
 
     async def _request(self, action: HttpAction, number: int, began: float) -> Ended:
         counted = next(_request_numbers)

@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 
 
 class Runs:
-    """``may_start`` is asked right before a start: how the run ends instead and why, or None.
-    ``on_end`` is told the job's id when a run of it is over."""
+    """``may_start`` is asked before a start, ``fenced`` right before each attempt: how the run ends
+    instead and why, or None. ``on_end`` is told the job's id when a run of it is over."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Runs:
         group: asyncio.TaskGroup,
         *,
         may_start: Callable[[OpenRun], tuple[RunState, str] | None],
+        fenced: Callable[[OpenRun], tuple[RunState, str] | None],
         on_end: Callable[[str], None],
     ) -> None:
         self._settings = settings
@@ -63,6 +64,7 @@ class Runs:
         self._metrics = metrics
         self._group = group
         self._may_start = may_start
+        self._fenced = fenced
         self._on_end = on_end
         self._session: aiohttp.ClientSession | None = None
         self._active: dict[str, list[ActiveRun]] = {}
@@ -203,7 +205,12 @@ class Runs:
             await self._end(active, Outcome(RunState.failed, reason, (), None, time.time()))
             return
         execution = Execution(
-            self._users.settle(job), context, files, self._http, **self._processes.hooks(run)
+            self._users.settle(job),
+            context,
+            files,
+            self._http,
+            **self._processes.hooks(run),
+            fenced=lambda: self._fenced(run),
         )
         active.execution = execution
         await self._follow(active, execution)

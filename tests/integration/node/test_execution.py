@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import re
 import resource
@@ -67,6 +68,7 @@ def execution(
     session: Callable[[], aiohttp.ClientSession] = no_session,
     *,
     processes: list[int] | None = None,
+    fenced: Callable[[], tuple[RunState, str] | None] = lambda: None,
 ) -> Execution:
     return Execution(
         job,
@@ -77,6 +79,7 @@ def execution(
             processes if processes is not None else []
         ).append(pid),
         on_process_end=lambda _pid: None,
+        fenced=fenced,
     )
 
 
@@ -224,6 +227,24 @@ async def test_a_run_stopped_before_its_start_never_starts(folder: RunFolder) ->
     run.stop(RunState.fenced, "the lease is lost")
     outcome = await run.perform()
     assert (outcome.state, outcome.attempts, outcome.started_at) == (RunState.fenced, (), None)
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+async def test_no_attempt_begins_once_the_lease_has_run_out(
+    folder: RunFolder, attempts: int
+) -> None:
+    asked = itertools.count()
+    run = execution(
+        folder,
+        job("false", retries={"count": 3, "delay": 0}),
+        context(),
+        fenced=lambda: (
+            None if next(asked) < attempts else (RunState.fenced, "this node's lease ran out")
+        ),
+    )
+    outcome = await run.perform()
+    assert (outcome.state, len(outcome.attempts)) == (RunState.fenced, attempts)
+    assert outcome.reason == "this node's lease ran out"
 
 
 async def test_a_long_output_costs_no_memory(folder: RunFolder) -> None:
