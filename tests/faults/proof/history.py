@@ -27,7 +27,8 @@ witness could not know it (the server that an HTTP job asks)."""
 
 
 class Kind(StrEnum):
-    """What the nemesis does: faults, then the orders that people give (``ORDERS``)."""
+    """What the nemesis does: faults, then the orders that people give (``ORDERS``). ``stall`` is
+    nobody's doing: an etcd member was slow to answer."""
 
     kill = "kill"
     freeze = "freeze"
@@ -42,6 +43,7 @@ class Kind(StrEnum):
     space = "space"
     disk = "disk"
     clock = "clock"
+    stall = "stall"
     sync = "sync"
     pause = "pause"
     resume = "resume"
@@ -119,6 +121,11 @@ class Fault(Record):
     @property
     def is_order(self) -> bool:
         return self.kind in ORDERS
+
+    @property
+    def is_inflicted(self) -> bool:
+        """Whether the nemesis did it: no order, and nothing that came by itself."""
+        return not self.is_order and self.kind is not Kind.stall
 
 
 @dataclass(frozen=True, slots=True)

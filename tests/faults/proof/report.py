@@ -41,6 +41,7 @@ def _figures(tally: Tally, violations: Sequence[Violation]) -> Iterator[str]:
     yield f"          {doubled:,} doubled · {forgotten:,} unaccounted"
     yield f"runs      {tally.reruns:,} again after a loss · {tally.asked_for:,} asked for"
     yield f"failover  {_times(tally.failovers)}"
+    yield f"stalls    {_times(tally.stalls)}"
 
 
 def _counted(kinds: Counter[str]) -> str:

@@ -139,6 +139,17 @@ def paused() -> Story:
     return story
 
 
+def paused_unheard() -> Story:
+    """As etcd was slow by itself, the node heard of the pause when the run was under way."""
+    story = quiet()
+    run = story.claim("j", T + 4, "node-1")
+    story.fault(Kind.stall, "etcd-2", lasts=2.8)
+    story.pause("j")
+    story.wait(3)
+    story.carry_out(run, "node-1")
+    return story
+
+
 def removed() -> Story:
     story = quiet(2)
     story.until(2.5)

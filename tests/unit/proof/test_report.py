@@ -22,6 +22,7 @@ def test_a_sound_history_is_told_in_figures() -> None:
         "          0 doubled · 0 unaccounted\n"
         "runs      1 again after a loss · 0 asked for\n"
         "failover  1: p50 3.7 s · p99 3.7 s · max 3.7 s\n"
+        "stalls    none\n"
         "\n"
         "no violation\n"
     )

@@ -20,6 +20,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.ahead,
     sound.edited,
     sound.paused,
+    sound.paused_unheard,
     sound.removed,
     sound.failing,
     sound.killed,

@@ -11,9 +11,10 @@ from crony_ops.model.cluster import Failover
 from crony_ops.model.run import GapRecord, RunKind, RunRecord, RunState
 from tests.faults.proof.checker.index import Index
 from tests.faults.proof.checker.runs import GONE
+from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.faults.proof.history import Fault, History
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 class Tally:
     """``ticks``: how many were run, missed, skipped or lost; what they sum up to was expected.
     ``failovers``: seconds from what the nemesis did to a node until its last job was elsewhere.
+    ``stalls``: seconds for which an etcd member was slow to answer, by the nemesis or by itself.
     """
 
     faults: Counter[str]
@@ -30,6 +32,7 @@ class Tally:
     reruns: int
     asked_for: int
     failovers: tuple[float, ...]
+    stalls: tuple[float, ...]
     writes: int
     seconds: float
 
@@ -37,12 +40,13 @@ class Tally:
 def tally(history: History) -> Tally:
     index = Index(history)
     return Tally(
-        faults=Counter(str(f.kind) for f in history.faults if not f.is_order),
+        faults=Counter(str(f.kind) for f in history.faults if f.is_inflicted),
         orders=Counter(str(f.kind) for f in history.faults if f.is_order),
         ticks=_ticks(index),
         reruns=sum(1 for claim in index.claims if claim.run.rerun),
         asked_for=sum(1 for claim in index.claims if claim.run.kind is RunKind.once),
         failovers=tuple(sorted(_failovers(index))),
+        stalls=tuple(sorted(_stalls(history.faults))),
         writes=len(history.writes),
         seconds=history.end.at - history.setup.began,
     )
@@ -76,6 +80,12 @@ def _fate(record: RunRecord) -> str:
     return "skipped" if record.state is RunState.skipped else "run"
 
 
+def _stalls(faults: Sequence[Fault]) -> Iterator[float]:
+    for fault in faults:
+        if fault.kind is Kind.stall and fault.ended is not None:
+            yield fault.ended - fault.began
+
+
 def _failovers(index: Index) -> list[float]:
     keys, found = index.keys, []
     for write in index.under(keys.failovers):
@@ -93,7 +103,7 @@ def _cause(index: Index, failover: Failover, until: float) -> Fault | None:
     mine = [
         fault
         for fault in index.history.faults
-        if not fault.is_order
+        if fault.is_inflicted
         and fault.target.partition(">")[0] == failover.node_name
         and fault.began <= min(until, failover.started_at)
     ]
