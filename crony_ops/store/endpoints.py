@@ -26,7 +26,8 @@ CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     ("grpc.keepalive_time_ms", 5500),
     ("grpc.keepalive_timeout_ms", 3000),
     ("grpc.http2.ping_timeout_ms", 3000),
-    ("grpc.keepalive_permit_without_calls", 1),
+    # Where no call is under way none can be kept waiting; and etcd takes such pings amiss.
+    ("grpc.keepalive_permit_without_calls", 0),
     ("grpc.http2.max_pings_without_data", 0),
     # The default waits up to two minutes between attempts, and 20 s for one of them.
     ("grpc.initial_reconnect_backoff_ms", 100),

@@ -6,7 +6,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
+from etcd3.etcdrpc import rpc_pb2 as rpc
 
 from crony_ops.errors import Compacted, OutcomeUnknown, StoreRefused, StoreUnavailable
 from crony_ops.store import (
@@ -19,6 +21,7 @@ from crony_ops.store import (
     create_is,
     delete,
     delete_prefix,
+    endpoints,
     exists,
     get,
     get_prefix,
@@ -27,6 +30,7 @@ from crony_ops.store import (
     put,
     value_is,
 )
+from crony_ops.store.endpoints import Connection
 from crony_ops.store.metrics_page import fetch_page
 from tests.etcd_server import EtcdServer, free_ports
 
@@ -130,6 +134,21 @@ async def test_a_nested_transaction_answers_for_the_branch_that_it_took(etcd: Et
     assert nested.revision == result.revision  # type: ignore[union-attr]
     assert nested.responses[0] == 1  # type: ignore[union-attr]
     assert await etcd.get("/t/x") is None
+
+
+async def test_a_connection_at_rest_is_kept(
+    server: EtcdServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """etcd throws out whoever pings it three times with no call under way, and gRPC then waits
+    twice as long before it pings anybody there again: it would notice a silent peer late."""
+    options = dict(endpoints.CHANNEL_OPTIONS) | {"grpc.keepalive_time_ms": 500}
+    monkeypatch.setattr(endpoints, "CHANNEL_OPTIONS", tuple(options.items()))
+    [address] = EtcdSettings(endpoints=(server.endpoint,)).addresses
+    connection = Connection(address, None)
+    await connection.kv.Range(rpc.RangeRequest(key=b"k"))
+    await asyncio.sleep(4)  # eight pings
+    assert connection.channel.get_state() is grpc.ChannelConnectivity.READY
+    await connection.channel.close()
 
 
 async def test_a_bad_request_is_refused_and_not_tried_for_long(etcd: Etcd) -> None:
