@@ -28,6 +28,12 @@ def test_a_sound_history_is_told_in_figures() -> None:
     )
 
 
+def test_that_the_agents_are_stopped_in_the_end_is_no_failover() -> None:
+    lost = sound.node_lost()
+    assert len(tally(lost.history()).failovers) == 1
+    assert tally(lost.history(at=T + 4)).failovers == ()
+
+
 def test_a_violation_is_told_with_its_evidence_and_the_command_that_repeats_it() -> None:
     story = sound.quiet(2, on_node_loss="rerun")
     queued = QueuedRun(run_id=rerun_id(T + 2, 1), tick=T + 2, reason="why not", rerun=1)

@@ -92,6 +92,8 @@ def _failovers(index: Index) -> list[float]:
         if write.value is None or len(index.tail(write, keys.failovers)) != 2:
             continue
         failover = Failover.from_json(write.value.encode())
+        if failover.started_at > index.history.end.at:
+            continue  # the agents were stopped, for it is over
         cause = _cause(index, failover, write.at)
         if failover.closed_at is not None and failover.moved and cause is not None:
             found.append(write.at - cause.began)
