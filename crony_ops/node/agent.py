@@ -16,6 +16,7 @@ from crony_ops.node.history import History
 from crony_ops.node.presets import Presets
 from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
+from crony_ops.node.runs import fence
 from crony_ops.node.runs.kill_orders import KillOrders
 from crony_ops.node.runs.past import Past
 from crony_ops.node.runs.processes import ProcessKeys
@@ -215,7 +216,7 @@ class Agent:
 
     def _may_start(self, run: OpenRun) -> tuple[RunState, str] | None:
         """How a run that is about to start ends instead and why, or None."""
-        if fenced := self._fenced(run):
+        if fenced := self._fenced(run, 1):
             return fenced
         if (holding := self._holdings.of.get(run.job_id)) is None:
             return RunState.skipped, "the job was removed"
@@ -228,11 +229,10 @@ class Agent:
             return RunState.skipped, "it has run here before; etcd was restored since"
         return None
 
-    def _fenced(self, run: OpenRun) -> tuple[RunState, str] | None:
-        lapsed = run.incarnation != self._registration.incarnation
-        if run.fenceable and (lapsed or boottime() >= self._registration.deadline):
-            return RunState.fenced, "this node's lease ran out"
-        return None
+    def _fenced(self, run: OpenRun, attempt: int) -> tuple[RunState, str] | None:
+        ours = run.incarnation == self._registration.incarnation
+        stands = ours and boottime() < self._registration.deadline
+        return None if stands else fence.refusal(run, attempt)
 
     def _claimed_and_not_told(self) -> set[tuple[str, str]]:
         return self._runs.ids() | self._reports.untold()

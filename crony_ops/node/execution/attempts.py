@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _request_numbers = itertools.count(1)
 
 
-def _never() -> None:
+def _never(_attempt: int) -> None:
     """Of a run that may go on whatever becomes of the lease that it was claimed under."""
 
 
@@ -63,11 +63,12 @@ class Execution:
         *,
         on_process: Callable[[int, int, str], None],
         on_process_end: Callable[[int], None],
-        fenced: Callable[[], tuple[RunState, str] | None] = _never,
+        fenced: Callable[[int], tuple[RunState, str] | None] = _never,
     ) -> None:
         """``on_process`` is told of each process at its start (pid, attempt, command; for an HTTP
         job a count of requests stands for the pid), ``on_process_end`` of its end (pid).
-        ``fenced`` is asked right before each attempt: how the run ends instead and why, or None.
+        ``fenced`` is asked right before each attempt (by its number): how the run ends instead and
+        why, or None.
         """
         self.job = job
         self._meta = RunMeta(context=context, job=job, boot_id=boot_id())
@@ -189,12 +190,12 @@ class Execution:
             if adopted is not None:
                 return await self._follow(adopted, number, await self._redaction())
             if self.job.http is not None:
-                if self._ends_here():
+                if self._ends_here(number):
                     return None
                 return await self._request(self.job.http, number, began)
             secrets = await Secrets.of(self.job.env.values())
             own = secrets.put_in_values(self.job.env)
-            if self._ends_here():
+            if self._ends_here(number):
                 return None
             attempt = shell_attempt.start(self._meta, self._files, number, began, own)
         except (CannotStart, NoSecret) as error:
@@ -221,10 +222,10 @@ class Execution:
         except NoSecret:
             return Redaction(())
 
-    def _ends_here(self) -> bool:
+    def _ends_here(self, number: int) -> bool:
         """Between what was looked at before and here a lease may have run out: the machine was
         busy, or this process was frozen."""
-        if self._stop.given is None and (refusal := self._fenced()) is not None:
+        if self._stop.given is None and (refusal := self._fenced(number)) is not None:
             self._stop.give(*refusal)
         return self._stop.given is not None
 

@@ -21,6 +21,7 @@ from crony_ops.node.execution.run_folder import RunContext, RunFolder
 from crony_ops.node.machine import RunProcess
 from crony_ops.node.runs.active_run import ActiveRun, Start
 from crony_ops.node.runs.concurrency import Answer, may_start, named, still_running
+from crony_ops.node.runs.fence import LEASE_RAN_OUT
 from crony_ops.node.runs.job_users import JobUsers
 from crony_ops.node.runs.lateness import LATE, lateness
 from crony_ops.node.wall_clock import clock_offset, sleep_until
@@ -52,7 +53,7 @@ class Runs:
         group: asyncio.TaskGroup,
         *,
         may_start: Callable[[OpenRun], tuple[RunState, str] | None],
-        fenced: Callable[[OpenRun], tuple[RunState, str] | None],
+        fenced: Callable[[OpenRun, int], tuple[RunState, str] | None],
         on_end: Callable[[str], None],
     ) -> None:
         self._settings = settings
@@ -122,7 +123,7 @@ class Runs:
             for active in runs:
                 stands = active.adopted or active.run.incarnation == but
                 if active.run.fenceable and not stands:
-                    active.stop(RunState.fenced, "this node's lease ran out")
+                    active.stop(RunState.fenced, LEASE_RAN_OUT)
 
     def stop(
         self,
@@ -210,7 +211,7 @@ class Runs:
             files,
             self._http,
             **self._processes.hooks(run),
-            fenced=lambda: self._fenced(run),
+            fenced=lambda attempt: self._fenced(run, attempt),
         )
         active.execution = execution
         await self._follow(active, execution)

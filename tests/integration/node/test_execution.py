@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import os
 import re
 import resource
@@ -68,7 +67,7 @@ def execution(
     session: Callable[[], aiohttp.ClientSession] = no_session,
     *,
     processes: list[int] | None = None,
-    fenced: Callable[[], tuple[RunState, str] | None] = lambda: None,
+    fenced: Callable[[int], tuple[RunState, str] | None] = lambda _: None,
 ) -> Execution:
     return Execution(
         job,
@@ -233,18 +232,15 @@ async def test_a_run_stopped_before_its_start_never_starts(folder: RunFolder) ->
 async def test_no_attempt_begins_once_the_lease_has_run_out(
     folder: RunFolder, attempts: int
 ) -> None:
-    asked = itertools.count()
     run = execution(
         folder,
         job("false", retries={"count": 3, "delay": 0}),
         context(),
-        fenced=lambda: (
-            None if next(asked) < attempts else (RunState.fenced, "this node's lease ran out")
-        ),
+        fenced=lambda number: None if number <= attempts else (RunState.fenced, "it ran out"),
     )
     outcome = await run.perform()
     assert (outcome.state, len(outcome.attempts)) == (RunState.fenced, attempts)
-    assert outcome.reason == "this node's lease ran out"
+    assert outcome.reason == "it ran out"
 
 
 async def test_a_long_output_costs_no_memory(folder: RunFolder) -> None:

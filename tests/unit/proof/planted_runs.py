@@ -154,9 +154,8 @@ def a_run_that_was_skipped_and_ran() -> Planted:
     return Planted(story.history(), "records tell the truth", [begun, end], also)
 
 
-@plant
-def a_start_after_the_end_of_the_lease() -> Planted:
-    story = sound.begun(on_node_loss="rerun", schedule="*/30 * * * * *")
+def _started_late(**fields: str) -> Planted:
+    story = sound.begun(schedule="*/30 * * * * *", **fields)
     story.until(29.2)
     story.fault(Kind.cut, "node-1>etcd-1", lasts=30)
     run = story.claim("j", T + 30, "node-1")
@@ -169,6 +168,16 @@ def a_start_after_the_end_of_the_lease() -> Planted:
     story.register("node-1")
     rule = "past its lease a node starts nothing"
     return Planted(story.history(), rule, [story.opened(run), gone, begun])
+
+
+@plant
+def a_start_after_the_end_of_the_lease() -> Planted:
+    return _started_late()
+
+
+@plant
+def a_start_of_what_may_be_run_again_after_the_end_of_the_lease() -> Planted:
+    return _started_late(on_node_loss="rerun")
 
 
 @plant

@@ -69,13 +69,13 @@ _ALL = (
     ),
     Guard(
         "fence",
-        "past its lease's deadline an agent starts no run of a rerun job, and ends those that run",
+        "past its lease's deadline an agent starts no run, and ends those of rerun jobs",
         ("past its lease a node starts nothing", "past its lease a node ends re-runs"),
         (
             Edit(
                 _AGENT,
-                "if run.fenceable and (lapsed or boottime() >= self._registration.deadline):",
-                "if run.fenceable and lapsed:",
+                "stands = ours and boottime() < self._registration.deadline",
+                "stands = ours",
             ),
             Edit(
                 _AGENT,
