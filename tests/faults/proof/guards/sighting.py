@@ -34,7 +34,7 @@ def sightings(history: History, violations: Iterable[Violation]) -> list[Sightin
     for violation in violations:
         shown = [_at(one) for one in violation.evidence]
         seen.setdefault(violation.rule, []).append(max(shown, default=history.end.at))
-    began = [fault.began for fault in history.faults if not fault.is_order]
+    began = [fault.began for fault in history.faults if fault.is_inflicted]
     return sorted(
         (
             Sighting(
