@@ -28,7 +28,7 @@ witness could not know it (the server that an HTTP job asks)."""
 
 class Kind(StrEnum):
     """What the nemesis does: faults, then the orders that people give (``ORDERS``). ``stall`` is
-    nobody's doing: an etcd member was slow to answer."""
+    nobody's doing: an etcd member was slow to answer, or a daemon had to wait for a processor."""
 
     kill = "kill"
     freeze = "freeze"

@@ -29,7 +29,7 @@ from tests.faults.proof.nemesis.performance import Nemesis
 from tests.faults.proof.nemesis.plan import plan
 from tests.faults.proof.nemesis.processes import Processes
 from tests.faults.proof.nemesis.storage import Storage
-from tests.faults.proof.pulse import feel_pulse
+from tests.faults.proof.pulse import pulses
 from tests.faults.proof.recorder import Recorder
 from tests.faults.proof.stage import Stage, all_placed, staged
 
@@ -73,7 +73,7 @@ class Trial:
         began = time.time()
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(recorder.run())
-            pulses = [group.create_task(feel_pulse(cluster, member, diary)) for member in ETCDS]
+            felt = [*pulses(cluster, diary, group)]
             await stage.place_jobs()
             self.say(f"{len(people.wanted)} jobs are placed: {self.duration:g} s of faults begin")
             before = cluster.usage()
@@ -85,7 +85,7 @@ class Trial:
             self.say("stopping agents and watchers")
             await cluster.stop_daemons()
             await recorder.complete(cluster.store, _RECORDED_WITHIN)
-            for witness in (recording, *pulses):
+            for witness in (recording, *felt):
                 witness.cancel()
         return History(
             setup=self._setup(cluster, began),

@@ -20,34 +20,35 @@ AWAKE = 1.0
 
 
 def unfenced(index: Index, trouble: Trouble) -> Iterator[Violation]:
-    """A lease ends in etcd after its owner's own deadline, never before: from there on nothing
-    starts under it, and what runs is over when it has had its grace."""
+    """Past the end of a lease nothing starts under it, and what runs is over when it has had its
+    grace."""
     for claim in index.claims:
         run = claim.run
         acts = index.acts_of.get((run.job_id, run.run_id))
         if not acts or run.bound:
             continue
-        gone = _lease_end(index, claim, acts[-1].at)
-        if gone is None:
+        ended = _lease_end(index, claim, acts[-1].at)
+        if ended is None:
             continue
+        gone, over = ended
         name = f"{run.run_id} of {run.job_id}"
         tolerance, grace = index.setup.tolerance, index.setup.kill_grace + AWAKE
         node = index.names.get(claim.node, "")
-        starts = (act for act in acts if act.event == "start" and act.at > gone.at + tolerance)
+        starts = (act for act in acts if act.event == "start" and act.at > over + tolerance)
         late = next((act for act in starts if run.fenceable or act.attempt == 1), None)
         if late is not None and not _was_on_its_way(index, trouble, claim, late.at):
-            what = f"{name} started {late.at - gone.at:.1f} s after the end of its node's lease"
+            what = f"{name} started {late.at - over:.1f} s after the end of its node's lease"
             yield Violation("past its lease a node starts nothing", what, (claim.write, gone, late))
             continue
         if not run.fenceable:
             continue
-        still = next((a for a in acts if a.at > gone.at + grace + tolerance), None)
+        still = next((a for a in acts if a.at > over + grace + tolerance), None)
         if still is None:
             continue
         # A frozen agent ends nothing; a killed one is followed by its children at once.
         since = still.at - grace - tolerance
         if trouble.of_kind(node, {Kind.freeze}, since, still.at) is None:
-            what = f"{name} went on {still.at - gone.at:.1f} s after the end of its node's lease"
+            what = f"{name} went on {still.at - over:.1f} s after the end of its node's lease"
             yield Violation("past its lease a node ends re-runs", what, (claim.write, gone, still))
 
 
@@ -60,11 +61,20 @@ def _was_on_its_way(index: Index, trouble: Trouble, claim: Claim, at: float) -> 
     return trouble.of_kind(node, {Kind.freeze}, at - AWAKE, at) is not None
 
 
-def _lease_end(index: Index, claim: Claim, until: float) -> Write | None:
-    """When the node's key left the lease that the run was claimed under, if before ``until``."""
+def _lease_end(index: Index, claim: Claim, until: float) -> tuple[Write, float] | None:
+    """What showed that the node's key had left the lease that the run was claimed under, and when
+    the lease was over; None if that was not before ``until``.
+
+    It is not over before it would have run out from its last renewal on, by which the node puts its
+    key: an etcd leader that was frozen ends leases on waking that the next leader had renewed
+    (etcd's issue 15247; mended in its later releases).
+    """
     key, revision = index.keys.node(claim.node), claim.write.revision
+    renewed = index.before(key, revision)
     while (write := index.next_write(key, revision)) is not None and write.at <= until:
-        if write.value is None or write.lease != claim.run.incarnation:
-            return write
-        revision = write.revision
+        if write.value is None:
+            return write, max(write.at, renewed.at + index.setup.ttl if renewed else 0.0)
+        if write.lease != claim.run.incarnation:
+            return write, write.at
+        renewed, revision = write, write.revision
     return None

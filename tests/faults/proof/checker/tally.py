@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class Tally:
     """``ticks``: how many were run, missed, skipped or lost; what they sum up to was expected.
     ``failovers``: seconds from what the nemesis did to a node until its last job was elsewhere.
-    ``stalls``: seconds for which an etcd member was slow to answer, by the nemesis or by itself.
+    ``stalls``: seconds for which an etcd member was slow to answer, by the nemesis or by itself,
+    or a daemon waited for a processor.
     """
 
     faults: Counter[str]
