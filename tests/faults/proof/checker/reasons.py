@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.node import Node
 from crony_ops.model.run import GapRecord, RunRecord, RunState
+from crony_ops.node.runs.fence import LEASE_RAN_OUT
 from tests.faults.proof.checker.index import Claim, End, assignment, timing
 from tests.faults.proof.checker.violation import Violation, shown
 
@@ -148,7 +149,7 @@ def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterat
     since = record.tick if claim is None else claim.write.at
     name = index.names.get(record.node, record.node_name)
     left = claim is not None and _left_its_lease(index, claim, end.write)
-    if record.state is RunState.fenced:
+    if LEASE_RAN_OUT in record.reason:
         left = left or _was_silent(index, record)
     told_by_leader = record.reason.startswith("its node")
     amiss = trouble.felt([name], since - index.setup.ttl, end.write.at)
