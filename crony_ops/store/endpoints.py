@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from typing import TYPE_CHECKING
 
 import grpc
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
+_TOLD_EVERY = 10.0
 CHANNEL_OPTIONS: Sequence[tuple[str, int]] = (
     # A silent peer is given up after 5.5 + 3 s. keepalive_timeout_ms alone does not do that: the
     # ping that goes unanswered is bounded by ping_timeout_ms.
@@ -101,6 +104,7 @@ class Endpoints:
         self._credentials = channel_credentials(settings)
         self._connections = [Connection(a, self._credentials) for a in settings.addresses]
         self._index = 0
+        self._told_at = -math.inf
         self.current = Stay(self._connections[0])
 
     def __len__(self) -> int:
@@ -114,17 +118,19 @@ class Endpoints:
         return Connection(address, self._credentials)
 
     def failed(self, stay: Stay, reason: str) -> None:
-        """Go to the next endpoint; whoever reports a stay that is already over changes nothing."""
+        """Go to the next endpoint; whoever reports a stay that is already over changes nothing.
+
+        While none answers that is many times a second, and told of now and then.
+        """
         if stay is not self.current or len(self._connections) == 1:
             return
         self._index = (self._index + 1) % len(self._connections)
         self.current = Stay(self._connections[self._index])
-        log.info(
-            "etcd: from %s to %s (%s)",
-            stay.connection.endpoint,
-            self.current.connection.endpoint,
-            reason,
-        )
+        now = time.monotonic()
+        if now - self._told_at >= _TOLD_EVERY:
+            self._told_at = now
+            there = self.current.connection.endpoint
+            log.info("etcd: from %s to %s (%s)", stay.connection.endpoint, there, reason)
         stay.left.set_result(None)
 
     async def close(self) -> None:
