@@ -30,7 +30,8 @@ def overlapping(index: Index) -> Iterator[Violation]:
     for (job_id, run_id), acts in index.acts_of.items():
         claim = index.claim_of.get((job_id, run_id))
         if claim is not None and _one_at_a_time(index, claim):
-            ended = max(acts[-1].at, _recorded_end(index, job_id, run_id))
+            told = acts[-1].event == "end"
+            ended = acts[-1].at if told else max(acts[-1].at, _recorded_end(index, job_id, run_id))
             lanes[job_id, run_id.partition("@")[2]].append(_Span(claim, acts[0], ended))
     for (job_id, _), spans in lanes.items():
         for earlier, later in pairwise(sorted(spans, key=lambda span: span.began.at)):

@@ -41,10 +41,11 @@ def unfounded_reasons(index: Index, trouble: Trouble) -> Iterator[Violation]:
 def _missed(index: Index, trouble: Trouble, end: End, gap: GapRecord) -> Iterator[Violation]:
     """Somebody who had a hand in it was in trouble, or the job was on its way to another node."""
     touched = (gap.node_name, *_holders(index, gap.job_id), *index.setup.watchers)
-    if trouble.felt(touched, gap.first, end.write.at):
+    first = _by_our_clock(index, gap.first, end.write)
+    if trouble.felt(touched, first, end.write.at):
         return
     moved = any(
-        gap.first - index.setup.ttl <= write.at <= end.write.at
+        first - index.setup.ttl <= write.at <= end.write.at
         for key in index.homes.get(gap.job_id, ())
         for write in index.versions(key)
     )
@@ -53,6 +54,11 @@ def _missed(index: Index, trouble: Trouble, end: End, gap: GapRecord) -> Iterato
             f"{gap.count} ticks of {gap.job_id} were missed ({gap.reason}), and nothing was amiss"
         )
         yield Violation(RULE, what, (end.write,))
+
+
+def _by_our_clock(index: Index, tick: int, told: Write) -> float:
+    """A tick that was told of before it was due came by a clock that was wrong, some time ago."""
+    return tick if tick <= told.at else index.setup.began
 
 
 def _was_slow(index: Index, gap: GapRecord, told: Write) -> bool:
@@ -74,7 +80,7 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
     name = f"{record.run_id} of {record.job_id} was skipped"
     if "still running" in record.reason:
         for run_id in _RUN_ID.findall(record.reason):
-            if not _was_open(index, record, run_id):
+            if not _was_open(index, record, min(record.ended_at, end.write.at), run_id):
                 claim = index.claim_of.get((record.job_id, run_id))
                 ended = index.ends_of.get((record.job_id, run_id), [])
                 seen = shown(
@@ -100,8 +106,8 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
         yield Violation(RULE, f"{name} ({record.reason}), and it was {what}", (end.write,))
 
 
-def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
-    """Claimed before the skipped run ended, and not ended by then: by its record, or by itself."""
+def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -> bool:
+    """Claimed before the other was skipped, and not ended by then: by its record, or by itself."""
     key, tolerance = (record.job_id, run_id), index.setup.tolerance
     claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
     begun = [act.at for act in acts[:1]] + ([claim.run.claimed_at] if claim else [])
@@ -112,8 +118,8 @@ def _was_open(index: Index, record: RunRecord, run_id: str) -> bool:
     over = max([*ends, *(act.at for act in acts)], default=None)
     return (
         bool(begun)
-        and min(begun) <= record.ended_at + tolerance
-        and (not ends or over is None or over >= record.ended_at - SLOW)
+        and min(begun) <= skipped_at + tolerance
+        and (not ends or over is None or over >= skipped_at - SLOW)
     )
 
 
@@ -129,9 +135,7 @@ def _stood(index: Index, key: str, end: End) -> bool:
 
 def _is_late(index: Index, record: RunRecord) -> bool:
     job = _job_of(index, record)
-    if job is None:
-        return False
-    _, splay = timing(job, record.job_id)
+    splay = 0.0 if job is None else timing(job, record.job_id)[1]
     return record.ended_at - record.tick - splay >= 1.0
 
 
@@ -146,7 +150,8 @@ def _job_of(index: Index, record: RunRecord) -> Job | None:
 def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterator[Violation]:
     """Its node's key went, or its agent or etcd was in trouble, before the end was on record."""
     claim = index.claim_of.get((record.job_id, record.run_id))
-    since = record.tick if claim is None else claim.write.at
+    due = _by_our_clock(index, record.tick, end.write)
+    since = due if claim is None else claim.write.at
     name = index.names.get(record.node, record.node_name)
     left = claim is not None and _left_its_lease(index, claim, end.write)
     if LEASE_RAN_OUT in record.reason:

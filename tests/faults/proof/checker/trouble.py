@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from tests.faults.proof.history import Kind
+
 if TYPE_CHECKING:
-    from tests.faults.proof.history import Fault, History, Kind
+    from tests.faults.proof.history import Fault, History
 
 RECOVERY = 2
 """TTLs after a fault in which it may still be felt: a lease has to lapse, and a node to return."""
+AFTER_A_STALL = 2.0
+"""Seconds in which what waited meanwhile is done."""
 
 
 class Trouble:
@@ -21,6 +26,7 @@ class Trouble:
         self._recovery = RECOVERY * max(setup.ttl, setup.watcher_ttl)
         self._end = history.end.at
         self._by_name: dict[str, list[Fault]] = defaultdict(list)
+        self._spans_by_name: dict[str, tuple[list[float], list[float]]] = {}
         for fault in history.faults:
             if not fault.is_order:
                 client = fault.target.partition(">")[0]
@@ -35,7 +41,13 @@ class Trouble:
                     yield fault
 
     def felt(self, names: Iterable[str], began: float, ended: float) -> bool:
-        return any(True for _ in self.touching(names, began, ended))
+        for name in ("", *names):
+            began_at, until = self._spans(name)
+            # Of the spans, which don't overlap, the last one that began by then.
+            found = bisect_right(began_at, ended) - 1
+            if found >= 0 and until[found] >= began:
+                return True
+        return False
 
     def of_kind(self, name: str, kinds: Iterable[Kind], began: float, ended: float) -> Fault | None:
         """A fault of that very process, or of its links, under way at some time between two
@@ -56,5 +68,20 @@ class Trouble:
             free_from = max(free_from, over)
         return max(longest, ended - free_from)
 
+    def _spans(self, name: str) -> tuple[list[float], list[float]]:
+        """When its troubles began, and until when they were felt: those that overlap are one."""
+        if name not in self._spans_by_name:
+            began_at: list[float] = []
+            until: list[float] = []
+            for fault in sorted(self._by_name.get(name, ()), key=lambda fault: fault.began):
+                if until and fault.began <= until[-1]:
+                    until[-1] = max(until[-1], self._until(fault))
+                else:
+                    began_at.append(fault.began)
+                    until.append(self._until(fault))
+            self._spans_by_name[name] = began_at, until
+        return self._spans_by_name[name]
+
     def _until(self, fault: Fault) -> float:
-        return (self._end if fault.ended is None else fault.ended) + self._recovery
+        over = self._end if fault.ended is None else fault.ended
+        return over + (AFTER_A_STALL if fault.kind is Kind.stall else self._recovery)
