@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from crony_ops.model.run import GapRecord, QueuedRun, RunKind, read_run
 from tests.faults.proof.checker.index import assignment, puts, tick_of, timing
 from tests.faults.proof.checker.violation import Violation
-from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from crony_ops.model.job import Job
@@ -42,10 +41,8 @@ def leapt_over(index: Index) -> Iterator[Violation]:
 
 def _was_reset(index: Index, job_id: str, write: Write) -> bool:
     return any(
-        order.kind is Kind.reset_cursor
-        and order.target == job_id
-        and order.began - 1 <= write.at <= (order.ended or write.at) + 1
-        for order in index.history.faults
+        order.began - 1 <= write.at <= (order.ended or write.at) + 1
+        for order in index.resets_of[job_id]
     )
 
 

@@ -6,18 +6,19 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import GapRecord, OpenRun, RunRecord, read_run
 from crony_ops.model.spec import Assignment, Cursor, Spec
 from crony_ops.schedule import parse_schedule, splay_offset
 from crony_ops.store.keys import Keys
+from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from crony_ops.model.job import Job
     from crony_ops.schedule import Schedule
-    from tests.faults.proof.history import Act, History, Write
+    from tests.faults.proof.history import Act, Fault, History, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,15 @@ class Index:
         return {(c.run.job_id, c.run.run_id): c for c in reversed(self.claims)}
 
     @cached_property
+    def resets_of(self) -> dict[str, list[Fault]]:
+        """The orders to reset cursors, by job."""
+        found: dict[str, list[Fault]] = defaultdict(list)
+        for order in self.history.faults:
+            if order.kind is Kind.reset_cursor:
+                found[order.target].append(order)
+        return found
+
+    @cached_property
     def ends(self) -> list[End]:
         return [
             End(write, read_run(write.value.encode()))
@@ -190,12 +200,12 @@ def _seen_at(claim: Claim) -> float:
     return claim.write.at
 
 
-@lru_cache(maxsize=4096)
+@cache
 def assignment(value: str) -> Assignment:
     return Assignment.from_json(value.encode())
 
 
-@lru_cache(maxsize=4096)
+@cache
 def spec(value: str) -> Spec:
     return Spec.from_json(value.encode())
 
@@ -207,7 +217,7 @@ def tick_of(write: Write | None) -> int | None:
     return Cursor.from_json(write.value.encode()).tick
 
 
-@lru_cache(maxsize=4096)
+@cache
 def schedule_of(expression: str, timezone: str, job_id: str) -> Schedule:
     return parse_schedule(expression, timezone=timezone, job_id=job_id)
 
