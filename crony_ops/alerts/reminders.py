@@ -26,6 +26,8 @@ def due(health: Health, watched: Watched, now: float) -> Ruled:
     alerts: tuple[Alert, ...] = ()
     for cause, told in health.told.items():
         if _has_settled(cause, health, now):
+            if _fails(health, watched) and watched.rests(now) is not None:
+                continue  # it is told at the end of the window, if it still is so
             health, also = _settles(health, told, watched, now)
         elif not told.remind_at or now < told.remind_at:
             continue
@@ -51,6 +53,10 @@ def is_due(health: Health, now: float) -> bool:
 
 def _has_settled(cause: str, health: Health, now: float) -> bool:
     return cause == Cause.flapping and now - max(health.onsets, default=0.0) >= FLAP_WINDOW
+
+
+def _fails(health: Health, watched: Watched) -> bool:
+    return health.consecutive_failures >= watched.job.notify.after
 
 
 def _event_again(health: Health, cause: Cause, told: Told, watched: Watched, now: float) -> Ruled:
@@ -98,7 +104,7 @@ def _again(health: Health, cause: Cause, told: Told, watched: Watched, now: floa
 def _settles(health: Health, flapped: Told, watched: Watched, now: float) -> Ruled:
     """The job has kept to one state for long enough: that is told, and it flaps no more."""
     health = health.telling(Cause.flapping, None).model_copy(update={"onsets": ()})
-    fails = health.consecutive_failures >= watched.job.notify.after
+    fails = _fails(health, watched)
     facts = {
         "settled": 1,
         "failures": health.consecutive_failures,

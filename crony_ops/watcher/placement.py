@@ -113,7 +113,7 @@ def _place_once(
     result: Placement,
 ) -> None:
     job_id = want.job_id
-    home = min(homes, key=lambda uuid: (uuid not in fleet.alive, uuid), default="")
+    home = _to_keep(want, homes, fleet)
     for extra in sorted(homes.keys() - {home}):
         if extra in fleet.alive and (extra, job_id) in busy:
             result.held[job_id] = "waits for a run to end"
@@ -153,6 +153,17 @@ def _place_once(
         result.steps.append(Step(job_id, home, home, away, leaves))
 
 
+def _to_keep(want: Want, homes: Mapping[str, int], fleet: Fleet) -> str:
+    """The home to keep of those that a job has: one that lives, and that it may stay on."""
+
+    def demerits(uuid: str) -> tuple[bool, bool, str]:
+        node = fleet.alive.get(uuid)
+        may_not_stay = node is not None and not matches(want.run_on, node)
+        return uuid not in fleet.alive, may_not_stay, uuid
+
+    return min(homes, key=demerits, default="")
+
+
 @dataclass(frozen=True, slots=True)
 class _Marks:
     """What the assignments say beside the job: see `place`."""
@@ -183,11 +194,12 @@ class _Stay:
                 return cls(must_leave=True)
             if home in fleet.evicting and want.movable:
                 return cls(would_leave=True, evicted=True)
+            if away != home and may_have(want, away, fleet):
+                return cls(would_leave=True, goes_back=True)
             if not node.offers(dict(want.preset_sums)):
                 # The first node that is ready would else keep the jobs of all that are slower.
                 return cls(would_leave=True, stands_in_for=away or home)
-            back = away != home and may_have(want, away, fleet)
-            return cls(would_leave=back, goes_back=back)
+            return cls()
         if home not in fleet.known:
             return cls(must_leave=True)
         lost = fleet.known[home]

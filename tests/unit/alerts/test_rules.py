@@ -185,6 +185,15 @@ class TestMaintenance:
         assert job.looks(NOON + HOUR) == []
         assert len(job.looks(NOON + 2 * HOUR)) == 1
 
+    def test_keeps_to_itself_that_a_flapping_job_fails_for_good(self) -> None:
+        job = Listener(maintenance=self.WINDOW)
+        for minute, end in enumerate(("failed", "succeeded") * 2 + ("failed",)):
+            job.hears(end, NOON - 600 + 60 * minute)
+        assert job.causes()[-1] == "flapping"
+        assert job.looks(NOON + HOUR) == []
+        (alert,) = job.looks(NOON + 2 * HOUR)
+        assert (alert.cause, alert.facts["settled"]) == ("failure", 1)
+
     def test_does_not_keep_back_that_it_is_over(self) -> None:
         job = Listener(maintenance=self.WINDOW)
         job.hears("failed", NOON - 60)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from crony_ops.alerts.reminders import due, is_due
 from crony_ops.alerts.rules import hear
+from crony_ops.alerts.unassigned import has_node, lacks_node
 from crony_ops.alerts.watched import Watched
 from crony_ops.model.cluster import Health
 from crony_ops.model.job import Job
@@ -48,16 +49,25 @@ class Listener:
     def looks(self, at: float) -> list[Alert]:
         return self._next(due(self.health, self.watched, at)) if is_due(self.health, at) else []
 
+    def loses_its_node(self, at: float, *, told_at: float | None = None) -> list[Alert]:
+        ruled = lacks_node(self.health, self.watched, "no node is up", at, told_at=told_at)
+        return self._next(ruled)
+
+    def has_a_node_again(self, at: float) -> list[Alert]:
+        return self._next(has_node(self.health, self.watched, at))
+
     def causes(self) -> list[str]:
-        return [_cause(alert) for alert in self.told]
+        return [cause_of(alert) for alert in self.told]
 
     def _next(self, ruled: tuple[Health, tuple[Alert, ...]]) -> list[Alert]:
         # As it comes back from etcd.
         self.health = Health.from_json(ruled[0].to_json())
+        assert self.health == ruled[0]
         self.told += ruled[1]
         return list(ruled[1])
 
 
-def _cause(alert: Alert) -> str:
+def cause_of(alert: Alert) -> str:
+    """Such as "failure", "failure again" for a reminder, "recovery settled" after a flap."""
     manner = next((name for name in ("again", "settled") if alert.facts.get(name)), "")
     return f"{alert.cause} {manner}".strip()

@@ -173,6 +173,13 @@ class TestPresets:
         result = place([want(p="new")], on(A), there, NOBODY, {"j": "u-o"})
         assert result.steps == [Step("j", "u-a", "u-e", stands_in_for="u-o")]
 
+    def test_if_its_preset_goes_there_and_comes_at_home_it_goes_home_at_once(self) -> None:
+        unready, other = node("a"), node("e", p="new")
+        held = {**on(unready), "x": {"u-o": 7}}
+        there = fleet(unready, other, self.NEW)
+        result = place([want(p="new")], held, there, NOBODY, {"j": "u-o"})
+        assert result.steps == [Step("j", "u-a", "u-o")]
+
     def test_a_job_follows_its_preset_only_when_its_run_has_ended(self) -> None:
         busy = frozenset({("u-o", "j")})
         result = place([want(p="new")], on(self.OLD), fleet(self.OLD, self.READY), busy)
@@ -270,6 +277,11 @@ class TestRunOn:
         homes = {"j": {"u-a": 7, "u-b": 7}}
         result = place([want()], homes, fleet(A, B), NOBODY)
         assert result.steps == [Step("j", "u-b", "")]
+
+    def test_it_stays_on_the_one_that_its_run_on_still_allows(self) -> None:
+        homes = {"j": {"u-a": 7, "u-w": 7}}
+        result = place([want(RunOn(group="web"))], homes, fleet(A, WEB), NOBODY)
+        assert result.steps == [Step("j", "u-a", "")]
 
     def test_it_moves_no_further_while_a_run_holds_it_on_one_of_those(self) -> None:
         homes = {"j": {"u-a": 7, "u-b": 7}}
