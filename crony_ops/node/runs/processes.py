@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 
 from crony_ops.errors import StoreError
 from crony_ops.model.run import OpenRun, Proc
+from crony_ops.node.runs.strays import SETTLED_AFTER
 
 if TYPE_CHECKING:
     from crony_ops.store import Etcd
@@ -30,7 +31,8 @@ class Hooks(TypedDict):
 
 
 class ProcessKeys:
-    """Best effort: a key that can't be put is no reason to disturb a run."""
+    """Best effort: a key that can't be put is no reason to disturb a run. But no process is told of
+    for ever: a request without an answer may still be carried out, and is put right then."""
 
     def __init__(
         self, etcd: Etcd, keys: Keys, uuid: str, lease: Callable[[], int], group: asyncio.TaskGroup
@@ -44,6 +46,8 @@ class ProcessKeys:
         self._pids: dict[tuple[str, str], int] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._told: set[str] = set()
+        self._doubtful: set[str] = set()
+        self._mending: asyncio.Task[None] | None = None
 
     def hooks(self, run: OpenRun) -> Hooks:
         def key(pid: int) -> str:
@@ -89,6 +93,7 @@ class ProcessKeys:
             await self._etcd.put(key, proc.to_json(), lease=self._lease())
         except StoreError as error:
             log.info("%s is not told of: %s", key, error)
+            self._doubt(key)
             return
         if key not in self._living:
             await self._delete(key)
@@ -97,4 +102,20 @@ class ProcessKeys:
         try:
             await self._etcd.delete(key)
         except StoreError as error:
-            log.info("%s stays until the lease ends: %s", key, error)
+            log.info("%s stays for now: %s", key, error)
+            self._doubt(key)
+
+    def _doubt(self, key: str) -> None:
+        self._doubtful.add(key)
+        if self._mending is None or self._mending.done():
+            self._mending = self._group.create_task(self._mend())
+
+    async def _mend(self) -> None:
+        while self._doubtful:
+            await asyncio.sleep(SETTLED_AFTER)
+            doubtful, self._doubtful = self._doubtful, set()
+            for key in doubtful:
+                if (proc := self._living.get(key)) is not None:
+                    await self._put(key, proc)
+                else:
+                    await self._delete(key)
