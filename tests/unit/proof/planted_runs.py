@@ -154,11 +154,13 @@ def a_run_that_was_skipped_and_ran() -> Planted:
     return Planted(story.history(), "records tell the truth", [begun, end], also)
 
 
-def _started_late(**fields: str) -> Planted:
+def _started_late(
+    fault: Kind = Kind.cut, target: str = "node-1>etcd-1", lasts: float = 30, **fields: str
+) -> Planted:
     story = sound.begun(schedule="*/30 * * * * *", **fields)
     story.until(29.2)
-    story.fault(Kind.cut, "node-1>etcd-1", lasts=30)
     run = story.claim("j", T + 30, "node-1")
+    story.fault(fault, target, lasts)
     story.until(29.4)
     gone = story.lapse("node-1")
     story.until(30.02)
@@ -173,6 +175,11 @@ def _started_late(**fields: str) -> Planted:
 @plant
 def a_start_after_the_end_of_the_lease() -> Planted:
     return _started_late()
+
+
+@plant
+def a_start_on_waking_of_what_came_due_in_the_sleep() -> Planted:
+    return _started_late(Kind.freeze, "node-1", 0.8)
 
 
 @plant

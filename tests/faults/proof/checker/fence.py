@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.faults.proof.checker.index import assignment
+from crony_ops.model.run import RunKind
+from tests.faults.proof.checker.index import assignment, timing
 from tests.faults.proof.checker.violation import Violation
 from tests.faults.proof.history import Kind
 
@@ -53,12 +54,18 @@ def unfenced(index: Index, trouble: Trouble) -> Iterator[Violation]:
 
 
 def _was_on_its_way(index: Index, trouble: Trouble, claim: Claim, at: float) -> bool:
-    """Whether it is a request that its agent may have begun to send when it was frozen."""
-    held = index.before(index.keys.job(claim.node, claim.run.job_id), claim.write.revision)
-    if held is None or assignment(held.value or "").job.http is None:
+    """Whether its agent was frozen when it was about to start it: nothing can be looked at between
+    the last look and the start."""
+    node, run = index.names.get(claim.node, ""), claim.run
+    freeze = trouble.of_kind(node, {Kind.freeze}, at - AWAKE, at)
+    held = index.before(index.keys.job(claim.node, run.job_id), claim.write.revision)
+    if freeze is None or held is None:
         return False
-    node = index.names.get(claim.node, "")
-    return trouble.of_kind(node, {Kind.freeze}, at - AWAKE, at) is not None
+    due = claim.write.at
+    if run.kind is RunKind.tick:
+        _, splay = timing(assignment(held.value or "").job, run.job_id)
+        due = max(due, run.tick + splay)
+    return due <= freeze.began <= due + AWAKE
 
 
 def _lease_end(index: Index, claim: Claim, until: float) -> tuple[Write, float] | None:
