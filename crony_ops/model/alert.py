@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from crony_ops.model.record import Record
 
 MAX_OUTPUT = 2000
@@ -104,13 +106,13 @@ class Alert(Record):
     since: float | None = None
     names: tuple[str, ...] = ()
     count: int = 1
-    facts: dict[str, str | int | float] = {}
+    facts: dict[str, str | int | float] = Field(default_factory=dict)
     groups: tuple[str, ...] = ()
-    labels: dict[str, str] = {}
+    labels: dict[str, str] = Field(default_factory=dict)
     runbook: str = ""
     to: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
-    deliveries: dict[str, Delivery] = {}
+    deliveries: dict[str, Delivery] = Field(default_factory=dict)
 
 
 class Silence(Record):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from pydantic import Field
+
 from crony_ops.model.record import Record
 from crony_ops.model.run import RunState
 
@@ -88,7 +90,8 @@ class Health(Record):
 
     ``last_node`` is a uuid. ``told`` goes by cause. ``onsets``: when it last began to fail, the
     newest few; ``durations``: how long its last successes took (seconds), the newest few, if
-    somebody wants to hear of slow ones.
+    somebody wants to hear of slow ones; ``dragging``: the runs that were told to be slow while they
+    were under way.
     """
 
     consecutive_failures: int = 0
@@ -101,9 +104,10 @@ class Health(Record):
     missed: int = 0
     lost: int = 0
     unplaced_since: float | None = None
-    told: dict[str, Told] = {}
+    told: dict[str, Told] = Field(default_factory=dict)
     onsets: tuple[float, ...] = ()
     durations: tuple[float, ...] = ()
+    dragging: tuple[str, ...] = ()
 
     def telling(self, cause: str, told: Told | None) -> Self:
         """With what people know of that cause; None: nothing any more."""

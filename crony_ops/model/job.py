@@ -63,8 +63,10 @@ class HttpAction(Part):
     url: Annotated[
         str, StringConstraints(pattern=r"^https?://[^\s]+$"), AfterValidator(sound_references)
     ]
-    query: Annotated[dict[str, WithSecrets], Field(description="added to the URL, encoded")] = {}
-    headers: dict[str, WithSecrets] = {}
+    query: dict[str, WithSecrets] = Field(
+        default_factory=dict, description="added to the URL, encoded"
+    )
+    headers: dict[str, WithSecrets] = Field(default_factory=dict)
     body: WithSecrets | None = None
     expect: Annotated[
         tuple[Annotated[int, Field(ge=100, le=599)], ...],
@@ -174,7 +176,7 @@ class Job(Part):
     """One job of a job file. Exactly one of ``shell`` and ``http`` is given."""
 
     description: str = ""
-    labels: Annotated[dict[Name, str], Field(description="to choose jobs by")] = {}
+    labels: dict[Name, str] = Field(default_factory=dict, description="to choose jobs by")
     schedule: Annotated[
         str,
         Field(
@@ -194,7 +196,7 @@ class Job(Part):
     presets: tuple[Name, ...] = ()
     user: UserName | None = None
     workdir: AbsolutePath | None = None
-    env: dict[EnvName, WithSecrets] = {}
+    env: dict[EnvName, WithSecrets] = Field(default_factory=dict)
     umask: Annotated[str, StringConstraints(pattern=r"^[0-7]{3,4}$")] | None = None
     nice: Annotated[int, Field(ge=-20, le=19)] = 0
     timeout: Annotated[
@@ -245,7 +247,8 @@ class Job(Part):
             raise ValueError("a job has exactly one of `shell` and `http`")
         if self.http is not None:
             for field in SHELL_FIELDS:
-                if getattr(self, field) != type(self).model_fields[field].default:
+                usual = type(self).model_fields[field].get_default(call_default_factory=True)
+                if getattr(self, field) != usual:
                     raise ValueError(f"`{field}` means something to shell jobs only")
         if self.max_concurrent is not None and self.concurrency is not Concurrency.allow:
             raise ValueError("`max_concurrent` means something with `concurrency: allow` only")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Literal
+
+from pydantic import Field
 
 from crony_ops.model.record import Record
 
@@ -35,13 +38,13 @@ class Node(Record):
     pid: int = 0
     version: str = ""
     groups: tuple[str, ...] = ()
-    presets: dict[str, tuple[str, ...]] = {}
-    preset_failures: dict[str, PresetFailure] = {}
+    presets: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    preset_failures: dict[str, PresetFailure] = Field(default_factory=dict)
     incarnation: int
     started_at: float = 0.0
     renewed_at: float = 0.0
 
-    def offers(self, preset_sums: dict[str, str]) -> bool:
+    def offers(self, preset_sums: Mapping[str, str]) -> bool:
         """Whether every preset is ready here at the very checksum that is wanted."""
         return all(total in self.presets.get(name, ()) for name, total in preset_sums.items())
 

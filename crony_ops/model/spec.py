@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Self
 
+from pydantic import Field
+
 from crony_ops.model.job import Job
 from crony_ops.model.record import Record
 from crony_ops.model.tick import Tick
@@ -28,7 +30,7 @@ class Spec(Record):
     """
 
     job: Job
-    preset_sums: dict[str, str] = {}
+    preset_sums: dict[str, str] = Field(default_factory=dict)
     sha256: str
     source: Source
 
@@ -55,7 +57,7 @@ class Assignment(Record):
     """
 
     job: Job
-    preset_sums: dict[str, str] = {}
+    preset_sums: dict[str, str] = Field(default_factory=dict)
     sha256: str
     spec_revision: int
     assigned_at: float = 0.0

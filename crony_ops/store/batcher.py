@@ -65,15 +65,21 @@ class Batcher:
         StoreRefused if etcd would not have it, GuardFailed if the guard does not hold. To cancel
         a submission takes it back only if it was not sent yet.
         """
-        if self._closed:
-            raise _closed()
+        return await self.enter(txn)
+
+    def enter(self, txn: Txn) -> asyncio.Future[TxnResult]:
+        """As ``submit``, for whoever has thousands: the outcome to come, without a task to wait
+        for it."""
         member = _Member(txn, asyncio.get_running_loop().create_future())
+        if self._closed:
+            _fail(member, _closed())
+            return member.answer
         self._unfinished[member] = None
         turn = self._order.enter(member, footprint(txn))
         if not turn.blockers:
             self._ready.append(turn)
             self._wake.set()
-        return await member.answer
+        return member.answer
 
     async def run(self) -> None:
         """Send what is submitted, until cancelled; whoever still waits then is told so."""

@@ -134,7 +134,8 @@ class Order(Generic[T]):
         self._turns: dict[Turn[T], None] = {}
         self._keys: defaultdict[str, _Key[T]] = defaultdict(_Key)
         self._on_area: defaultdict[str, set[Turn[T]]] = defaultdict(set)
-        # Kept only from the first prefix on: most batchers never see one.
+        # Kept only from the first prefix on, until nobody is under way: most never see one, and to
+        # keep it costs each member that has none as much as all the rest.
         self._below: defaultdict[str, set[Turn[T]]] | None = None
 
     def enter(self, member: T, prints: Footprint) -> Turn[T]:
@@ -177,6 +178,8 @@ class Order(Generic[T]):
         if self._below is not None:
             for area in _all_over(turn.footprint):
                 _discard(self._below, area, turn)
+            if not self._turns:
+                self._below = None
         for other in turn.blocks:
             other.blockers -= 1
         return [other for other in turn.blocks if not other.blockers]

@@ -35,11 +35,19 @@ def entry_of(kv: Any) -> Entry:
 
 
 def txn_request(txn: Txn) -> Any:
-    return rpc.TxnRequest(
-        compare=[_compare(compare) for compare in txn.when],
-        success=[_request_op(op) for op in txn.then],
-        failure=[_request_op(op) for op in txn.otherwise],
-    )
+    request = rpc.TxnRequest()
+    _fill(request, txn)
+    return request
+
+
+def _fill(request: Any, txn: Txn) -> None:
+    """In place: a message that is put into another one is copied, at each level of nesting."""
+    for compare in txn.when:
+        _add_compare(request.compare, compare)
+    for op in txn.then:
+        _fill_op(request.success.add(), op)
+    for op in txn.otherwise:
+        _fill_op(request.failure.add(), op)
 
 
 def txn_result(txn: Txn, response: Any, revision: int) -> TxnResult:
@@ -75,10 +83,10 @@ _FIELD = {
 }
 
 
-def _compare(compare: Compare) -> Any:
+def _add_compare(compares: Any, compare: Compare) -> None:
     target, field = _FIELD[compare.target]
     key = encode_key(compare.key)
-    return rpc.Compare(
+    compares.add(
         result=rpc.Compare.GREATER if compare.greater else rpc.Compare.EQUAL,
         target=target,
         key=key,
@@ -87,18 +95,21 @@ def _compare(compare: Compare) -> Any:
     )
 
 
-def _request_op(op: Op | Txn) -> Any:
+def _fill_op(request: Any, op: Op | Txn) -> None:
     if isinstance(op, Txn):
-        return rpc.RequestOp(request_txn=txn_request(op))
+        _fill(request.request_txn, op)
+        # An empty one would be no request at all.
+        request.request_txn.SetInParent()
+        return
     key = encode_key(op.key)
-    end = prefix_end(key) if op.prefix else b""
     match op.action:
         case Action.PUT:
-            put = rpc.PutRequest(key=key, value=op.value, lease=op.lease)
-            return rpc.RequestOp(request_put=put)
+            put = request.request_put
+            put.key, put.value, put.lease = key, op.value, op.lease
         case Action.DELETE:
-            delete = rpc.DeleteRangeRequest(key=key, range_end=end)
-            return rpc.RequestOp(request_delete_range=delete)
+            delete = request.request_delete_range
+            delete.key, delete.range_end = key, prefix_end(key) if op.prefix else b""
         case Action.GET:
-            get = rpc.RangeRequest(key=key, range_end=end, keys_only=op.keys_only, limit=op.limit)
-            return rpc.RequestOp(request_range=get)
+            get = request.request_range
+            get.key, get.range_end = key, prefix_end(key) if op.prefix else b""
+            get.keys_only, get.limit = op.keys_only, op.limit
