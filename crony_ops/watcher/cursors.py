@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.spec import Cursor
 from crony_ops.store import Op, Txn, absent, delete, mod_is, put
-from crony_ops.watcher.moves import tick_of
 from crony_ops.watcher.order import Order
+from crony_ops.watcher.step_order import tick_of
 
 if TYPE_CHECKING:
     from crony_ops.model.node import Pause
@@ -53,9 +53,10 @@ def missing(view: View, assigned: Mapping[str, Mapping[str, int]], now: float) -
         for node in homes:
             at = node if want.value.run_on.every else ""
             tail = f"{job_id}/{at}" if at else job_id
-            given = view.given.entry(f"{node}/{job_id}")
-            if given is not None and view.cursors.get(tail) is None:
-                found = view.cursors.entry(tail)
+            if view.cursors.get(tail) is not None:
+                continue
+            given, found = view.given.entry(f"{node}/{job_id}"), view.cursors.entry(tail)
+            if given is not None:
                 yield Order(start_cursor(given, view.keys.cursor(job_id, at), found, now))
 
 

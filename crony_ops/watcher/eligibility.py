@@ -25,7 +25,8 @@ class Want:
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """The nodes. ``alive`` maps a uuid to its node, or to None where the record can't be read;
-    so does ``known``, with all that the roster remembers, the lost ones too."""
+    so does ``known``, with all that the roster remembers, the lost ones too. ``evicting`` nodes are
+    ``cordoned``, too."""
 
     alive: Mapping[str, Node | None]
     known: Mapping[str, Node | None] = field(default_factory=dict)
@@ -54,7 +55,7 @@ def may_have(want: Want, uuid: str, fleet: Fleet) -> bool:
         and uuid not in fleet.cordoned
         and uuid not in fleet.skewed
         and matches(want.run_on, node)
-        and node.offers(dict(want.preset_sums))
+        and node.offers(want.preset_sums)
     )
 
 
@@ -65,10 +66,10 @@ def reason_unplaced(run_on: RunOn, preset_sums: Mapping[str, str], fleet: Fleet)
         return "no node is up"
     allowed = [node for node in readable if matches(run_on, node)]
     if not allowed:
-        elsewhere = [n.name for n in readable if preset_sums and n.offers(dict(preset_sums))]
+        elsewhere = [n.name for n in readable if preset_sums and n.offers(preset_sums)]
         offer = f": {_names(elsewhere)} offers its presets but is not there" if elsewhere else ""
         return f"no node that is up is {_place_in_words(run_on)}{offer}"
-    unfit = [node for node in allowed if not node.offers(dict(preset_sums))]
+    unfit = [node for node in allowed if not node.offers(preset_sums)]
     if len(unfit) == len(allowed):
         missing = sorted(
             f"{name}@{total[:4]}"

@@ -174,8 +174,8 @@ def is_open(seen: Seen[Failover | JobOutcome] | None) -> bool:
 
 def decided(view: View) -> list[Seen[Failover]]:
     """The open failovers that have nothing left to decide: every job that is still assigned to the
-    lost node has its outcome, or the node is back. Nothing is decided about a job that nobody
-    wants, or whose spec can't be read: for it nobody waits."""
+    lost node has its outcome, or the node is back, or was back since and is lost again. Nothing is
+    decided about a job that nobody wants, or whose spec can't be read: for it nobody waits."""
     left: dict[str, list[str]] = {}
     for key in view.mirror.prefix(view.keys.jobs):
         node, _, job_id = key[len(view.keys.jobs) :].partition("/")
@@ -185,11 +185,13 @@ def decided(view: View) -> list[Seen[Failover]]:
         if not isinstance(seen.value, Failover) or seen.value.closed_at is not None:
             continue
         node = seen.value.node
+        roster = view.rosters.get(node)
+        was_back = roster is not None and roster.value.node.incarnation != seen.value.incarnation
         undecided = any(
             view.failovers.get(f"{tail}/{job_id}") is None
             for job_id in left.get(node, ())
             if view.wants.get(job_id) is not None
         )
-        if view.is_alive(node) or not undecided:
+        if view.is_alive(node) or was_back or not undecided:
             found.append(Seen(seen.value, seen.entry))
     return found

@@ -113,8 +113,8 @@ def _place_once(
     result: Placement,
 ) -> None:
     job_id = want.job_id
-    home = _to_keep(want, homes, fleet)
-    for extra in sorted(homes.keys() - {home}):
+    home = next(iter(homes)) if len(homes) == 1 else _to_keep(want, homes, fleet)
+    for extra in sorted(homes.keys() - {home}) if len(homes) > 1 else ():
         if extra in fleet.alive and (extra, job_id) in busy:
             result.held[job_id] = "waits for a run to end"
         else:
@@ -132,7 +132,8 @@ def _place_once(
     away, leaves = marks.away, False
     stay = _Stay() if job_id in result.held else _Stay.of(want, home, away, fleet)
     if stay.must_leave or stay.would_leave:
-        target = loads.give(away) if stay.goes_back else loads.least(want, but=home)
+        # Whatever drives it away is a reason why it may not be given this very node again.
+        target = loads.give(away) if stay.goes_back else loads.least(want)
         if home in fleet.alive and (home, job_id) in busy and (target or stay.must_leave):
             result.held[job_id] = "waits for a run to end"
             leaves = stay.must_leave or stay.evicted
@@ -154,12 +155,14 @@ def _place_once(
 
 
 def _to_keep(want: Want, homes: Mapping[str, int], fleet: Fleet) -> str:
-    """The home to keep of those that a job has: one that lives, and that it may stay on."""
+    """The home to keep of those that a job has: one that lives, and that it may stay on; or else
+    one that is remembered, for its failover tells what became of the job."""
 
-    def demerits(uuid: str) -> tuple[bool, bool, str]:
+    def demerits(uuid: str) -> tuple[bool, bool, bool, str]:
         node = fleet.alive.get(uuid)
         may_not_stay = node is not None and not matches(want.run_on, node)
-        return uuid not in fleet.alive, may_not_stay, uuid
+        forgotten = uuid not in fleet.alive and uuid not in fleet.known
+        return uuid not in fleet.alive, forgotten, may_not_stay, uuid
 
     return min(homes, key=demerits, default="")
 
@@ -189,23 +192,26 @@ class _Stay:
         if home in fleet.alive:
             node = fleet.alive[home]
             if node is None:
-                return cls()
+                return _STAYS
             if not matches(want.run_on, node):
                 return cls(must_leave=True)
             if home in fleet.evicting and want.movable:
                 return cls(would_leave=True, evicted=True)
-            if away != home and may_have(want, away, fleet):
+            if away and away != home and may_have(want, away, fleet):
                 return cls(would_leave=True, goes_back=True)
-            if not node.offers(dict(want.preset_sums)):
+            if not node.offers(want.preset_sums):
                 # The first node that is ready would else keep the jobs of all that are slower.
                 return cls(would_leave=True, stands_in_for=away or home)
-            return cls()
+            return _STAYS
         if home not in fleet.known:
             return cls(must_leave=True)
         lost = fleet.known[home]
         if lost is not None and not matches(want.run_on, lost):
             return cls(must_leave=True)
         return cls(must_leave=want.movable)
+
+
+_STAYS = _Stay()
 
 
 class _Loads:
@@ -225,7 +231,7 @@ class _Loads:
         self._heaps: dict[object, list[tuple[int, bytes, str]]] = {}
         self._heaps_with: defaultdict[str, list[list[tuple[int, bytes, str]]]] = defaultdict(list)
 
-    def least(self, want: Want, but: str = "") -> str:
+    def least(self, want: Want) -> str:
         """The uuid of the least loaded eligible node (now one job more loaded), or empty."""
         kind = (want.run_on, tuple(sorted(want.preset_sums.items())))
         heap = self._heaps.get(kind)
@@ -235,21 +241,13 @@ class _Loads:
             self._heaps[kind] = heap
             for _, _, uuid in heap:
                 self._heaps_with[uuid].append(heap)
-        passed_over = False
-        chosen = ""
-        while heap and not chosen:
+        while heap:
             count, tie, uuid = heap[0]
-            if uuid == but:
-                heapq.heappop(heap)
-                passed_over = True
-            elif count != self._count[uuid]:
-                heapq.heapreplace(heap, (self._count[uuid], tie, uuid))
-            else:
-                chosen = uuid
+            if count == self._count[uuid]:
                 self._count[uuid] += 1
-        if passed_over:
-            heapq.heappush(heap, self._entry(but))
-        return chosen
+                return uuid
+            heapq.heapreplace(heap, (self._count[uuid], tie, uuid))
+        return ""
 
     def give(self, uuid: str) -> str:
         """A living node becomes one job more loaded, whatever others have."""

@@ -49,39 +49,43 @@ class Decoded(Generic[T]):
         self._prefix = prefix
         self._read = read
         self._unreadable = unreadable
-        self._cache: dict[str, Seen[T]] = {}
+        # By whole key, whose hash is there: to cut and hash 100,000 tails costs more than the rest.
+        self._cache: dict[str, tuple[str, Seen[T]]] = {}
 
     def items(self) -> Iterator[tuple[str, Seen[T]]]:
-        fresh: dict[str, Seen[T]] = {}
+        fresh: dict[str, tuple[str, Seen[T]]] = {}
         for key, entry in self._mirror.prefix(self._prefix).items():
-            tail = key[len(self._prefix) :]
-            seen = self._decode(tail, entry)
-            if seen is not None:
-                fresh[tail] = seen
+            item = self._cache.get(key)
+            if item is None or item[1].entry is not entry:
+                item = self._decode(entry)
+            if item is not None:
+                fresh[key] = item
         self._cache = fresh
-        return iter(fresh.items())
+        return iter(fresh.values())
 
     def get(self, tail: str) -> Seen[T] | None:
-        entry = self._mirror.get(self._prefix + tail)
-        return None if entry is None else self._decode(tail, entry)
+        entry = self.entry(tail)
+        item = None if entry is None else self._decode(entry)
+        return None if item is None else item[1]
 
     def entry(self, tail: str) -> Entry | None:
         """Readable or not."""
-        return self._mirror.get(self._prefix + tail)
+        return self._mirror.prefix(self._prefix).get(self._prefix + tail)
 
-    def _decode(self, tail: str, entry: Entry) -> Seen[T] | None:
-        known = self._cache.get(tail)
-        if known is not None and known.entry.mod_revision == entry.mod_revision:
+    def _decode(self, entry: Entry) -> tuple[str, Seen[T]] | None:
+        known = self._cache.get(entry.key)
+        if known is not None and known[1].entry.mod_revision == entry.mod_revision:
             return known
         if self._unreadable.get(entry.key, (0, ""))[0] == entry.mod_revision:
             return None
+        tail = entry.key[len(self._prefix) :]
         try:
-            seen = Seen(self._read(tail, entry), entry)
+            item = tail, Seen(self._read(tail, entry), entry)
         except ValueError as error:
             self._unreadable[entry.key] = (entry.mod_revision, _in_one_line(error))
             return None
-        self._cache[tail] = seen
-        return seen
+        self._cache[entry.key] = item
+        return item
 
 
 class Given(Record):

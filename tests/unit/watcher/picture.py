@@ -72,6 +72,7 @@ class Picture:
             epoch=given.mod_revision,
             on_node_loss_rerun=job.rerun,
             bound=job.run_on.bound,
+            claimed_at=tick,
         )
         self.set_cursor(job_id, tick, f"u-{name}" if job.run_on.every else "")
         self.etcd.put(self.keys.open(run.node, job_id, run.run_id), run.to_json())
@@ -152,6 +153,7 @@ class Picture:
         done += self.carry_out(job_health.digest(view, now))
         done += self.carry_out(failover.told_in_time(view, ttl=TTL, remind=REMIND, now=now))
         done += self.carry_out(job_health.reminders(view, now))
+        done += self.carry_out(job_health.dragging(view, now))
         done += self.carry_out(cursors.ended_pauses(view, view.assigned(), now))
         done += self.carry_out(cursors.of_forgotten_nodes(view, view.assigned()))
         removals = Removals(view)

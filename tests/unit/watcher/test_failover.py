@@ -82,6 +82,19 @@ def test_a_new_leader_goes_on_where_the_old_one_stopped(picture: Picture) -> Non
     assert (closed.moved, closed.failed, closed.bound) == (1, 1, 1)
 
 
+def test_what_a_leader_decides_before_it_sees_the_failover_is_counted_in_it(
+    picture: Picture,
+) -> None:
+    picture.claim("a", "moves", NOON + 60)
+    picture.node_dies("a")
+    unaware = picture.moves(NOON + 61)
+    picture.carry_out(rooms.upkeep(picture.view, picture.view.alive(), {}, NOON + 61))
+    picture.carry_out(unaware)
+    picture.look(NOON + 62)
+    closed = failover(picture)
+    assert (closed.moved, closed.failed, closed.bound, closed.lost_runs) == (1, 1, 1, 1)
+
+
 def test_a_node_that_comes_back_closes_its_failover(picture: Picture) -> None:
     picture.node_dies("a")
     picture.carry_out(rooms.upkeep(picture.view, picture.view.alive(), {}, NOON + 61))
@@ -92,11 +105,30 @@ def test_a_node_that_comes_back_closes_its_failover(picture: Picture) -> None:
     assert picture.homes("moves") == ["a"]
 
 
+def test_a_node_that_was_back_and_is_lost_again_closes_its_failover_too(picture: Picture) -> None:
+    for incarnation in (10, 12):
+        picture.node_up("a", incarnation)
+        picture.carry_out(rooms.upkeep(picture.view, picture.view.alive(), {}, NOON + 61))
+        picture.node_dies("a")
+        picture.carry_out(rooms.upkeep(picture.view, picture.view.alive(), {}, NOON + 62))
+    picture.look(NOON + 70)
+    assert failover(picture).closed_at == NOON + 70
+
+
 def test_a_job_whose_spec_can_not_be_read_does_not_keep_a_failover_open(picture: Picture) -> None:
     picture.etcd.put(picture.keys.spec("strands"), b"{")
     picture.node_dies("a")
     picture.look(NOON + 61)
     assert failover(picture).closed_at == NOON + 61
+
+
+@pytest.mark.parametrize("job_id", ["moves", "strands", "stays"])
+def test_a_note_that_can_not_be_read_is_made_anew(picture: Picture, job_id: str) -> None:
+    picture.node_dies("a")
+    picture.etcd.put(picture.keys.failover_job("u-a", 10, job_id), b"?")
+    picture.look(NOON + 61)
+    closed = failover(picture)
+    assert (closed.closed_at, closed.moved, closed.failed, closed.bound) == (NOON + 61, 1, 1, 1)
 
 
 def test_a_job_that_left_the_files_does_not_keep_a_failover_open(picture: Picture) -> None:

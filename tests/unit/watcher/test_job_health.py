@@ -11,7 +11,14 @@ from crony_ops.model.alert import Alert
 from crony_ops.model.cluster import Health, Told
 from crony_ops.model.node import Pause
 from crony_ops.model.run import News, RunState, tick_run_id
-from crony_ops.watcher.job_health import MAX_NEWS_IN_AN_ORDER, digest, placed_or_not, reminders
+from crony_ops.store.batcher import MAX_OPS, ops
+from crony_ops.watcher.job_health import (
+    MAX_NEWS_IN_AN_ORDER,
+    digest,
+    dragging,
+    placed_or_not,
+    reminders,
+)
 from tests.unit.watcher.picture import NOON, Picture, http_job
 
 LATER = NOON + 3600
@@ -193,3 +200,65 @@ def test_news_and_what_is_told_of_them_are_one_transaction(picture: Picture) -> 
     assert [r.succeeded for r in picture.carry_out([order, late])] == [True, False]
     (key,) = picture.etcd.prefix(picture.keys.alerts)
     assert key == "/crony/alert/failure.j.20270115T080000Z-s"
+
+
+SLOW = http_job(notify={"slow": "30s"}, concurrency="allow")
+
+
+def test_runs_that_do_not_end_are_told_of_each_once_by_whichever_leader(picture: Picture) -> None:
+    node = picture.node_up("a")
+    picture.want("j", SLOW)
+    picture.look(NOON)
+    first = picture.claim("a", "j", int(NOON))
+    second = picture.claim("a", "j", int(NOON) + 20)
+    assert not list(dragging(picture.view, NOON + 30))
+    (order,) = dragging(picture.view, NOON + 31)
+    (alert,) = order.alerts
+    assert (alert.run_id, alert.node, alert.node_name) == (first.run_id, node.uuid, "a")
+    picture.carry_out([order])
+    assert not list(dragging(picture.fresh_view(), NOON + 31))
+    picture.carry_out(dragging(picture.view, NOON + 60))
+    assert health(picture).dragging == (first.run_id, second.run_id)
+    assert not list(dragging(picture.view, NOON + 90))
+
+
+def test_a_run_that_ends_meanwhile_is_not_told_not_to(picture: Picture) -> None:
+    picture.node_up("a")
+    picture.want("j", SLOW)
+    picture.look(NOON)
+    run = picture.claim("a", "j", int(NOON))
+    orders = list(dragging(picture.view, NOON + 31))
+    picture.etcd.delete(picture.keys.open(run.node, "j", run.run_id))
+    assert [result.succeeded for result in picture.carry_out(orders)] == [False]
+
+
+@pytest.mark.parametrize("why", ["its node is away", "its node's clock is off"])
+def test_nobody_knows_for_how_long_a_run_has_been_under_way(picture: Picture, why: str) -> None:
+    node = picture.node_up("a")
+    picture.want("j", SLOW)
+    picture.look(NOON)
+    picture.claim("a", "j", int(NOON))
+    update = {"lost_at": NOON} if why == "its node is away" else {"clock_offset": -3600.0}
+    roster = picture.view.rosters.get(node.uuid)
+    assert roster is not None
+    picture.etcd.put(
+        picture.keys.roster(node.uuid), roster.value.model_copy(update=update).to_json()
+    )
+    assert not list(dragging(picture.view, NOON + 31))
+
+
+def test_of_many_that_do_not_end_some_are_told_of_at_a_time_as_etcd_takes_it(
+    picture: Picture,
+) -> None:
+    picture.node_up("a")
+    picture.want("j", SLOW)
+    picture.look(NOON)
+    for second in range(130):
+        picture.claim("a", "j", int(NOON) + second)
+    told = []
+    for _ in range(3):
+        (order,) = dragging(picture.view, NOON + 600)
+        assert ops(order.txn) <= MAX_OPS
+        picture.carry_out([order])
+        told.append(len(health(picture).dragging))
+    assert told == [30, 60, 90]

@@ -105,6 +105,13 @@ class TestALostNode:
         every = place([want(RunOn(group="web", every=True))], on(A), there, NOBODY)
         assert (every.steps, every.bound) == ([], {"u-a": ["j"]})
 
+    def test_a_job_of_several_leaves_the_forgotten_ones_and_moves_off_the_one_remembered(
+        self,
+    ) -> None:
+        held = {"j": {"u-a": 7, "u-b": 7}}
+        result = place([want()], held, fleet(WEB, lost=(B,)), NOBODY)
+        assert result.steps == [Step("j", "u-a", ""), Step("j", "u-b", "u-w")]
+
     def test_its_movable_job_is_taken_off_it_when_no_node_is_eligible(self) -> None:
         result = place([want(p="sum")], on(A), fleet(B, lost=(A,)), NOBODY)
         assert result.steps == [Step("j", "u-a", "")]

@@ -17,7 +17,6 @@ from tests.unit.watcher.test_placement import GROUPS, RUN_ONS, SUMS
 
 if TYPE_CHECKING:
     from crony_ops.model.job import RunOn
-    from crony_ops.watcher.eligibility import Want
     from crony_ops.watcher.placement import Placement, Step
 
 Needs = tuple["RunOn", dict[str, str], bool]
@@ -210,30 +209,6 @@ class Days(Situation, RuleBasedStateMachine):
                 assert loads[step.target] <= fewest or not free, f"others have fewer: {step}"
             loads[step.source] -= 1
             loads[step.target] += 1
-
-    def is_where_it_may_be(self, want: Want, resting: Placement) -> None:
-        job_id, may = want.job_id, self.may_have(want)
-        homes = self.homes.get(job_id, {})
-        busy = {uuid for uuid in homes if (uuid, job_id) in self.busy}
-        assert bool(homes) != (job_id in resting.unplaced)
-        assert homes or not may, "it is on no node, and one may have it"
-        if want.run_on.every:
-            assert may <= homes.keys(), "it lacks a node"
-        elif len(homes) > 1:
-            assert len(homes) <= 1 + len(busy), "it is on more nodes than it has runs on"
-            assert job_id in resting.held
-            return
-        due = {uuid: why for uuid in homes if (why := self.why_leave(want, uuid))}
-        assert (job_id in resting.held) == bool(due), "who can't leave yet is named"
-        for uuid, why in due.items():
-            stuck = not may and why in ("drained", "unready")
-            assert uuid in busy or stuck, f"it stays though {why}"
-        for uuid, revision in homes.items():
-            assert revision == want.revision or uuid in due, "it has an old spec"
-            if not want.run_on.every:
-                last_run = due.get(uuid) == "not allowed" or (due.get(uuid) == "drained" and may)
-                told = (uuid, job_id) in self.leaving
-                assert told == bool(last_run and uuid in busy), "its node is told wrong"
 
 
 TestDays: Any = pytest.mark.fuzz(Days.TestCase)

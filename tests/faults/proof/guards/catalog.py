@@ -12,6 +12,7 @@ _CLAIMS = "crony_ops/node/ticks/claims.py"
 _CLAIMING = "crony_ops/node/ticks/claiming.py"
 _AGENT = "crony_ops/node/agent.py"
 _MOVES = "crony_ops/watcher/moves.py"
+_STEP = "crony_ops/watcher/step_order.py"
 _LEADING = "crony_ops/watcher/daemon.py"
 _MIRROR = "crony_ops/store/mirror.py"
 
@@ -43,7 +44,7 @@ _ALL = (
     ),
     Guard(
         "claim-cursor",
-        "a claim compares that the cursor is where the node saw it",
+        "claims and accounts of what was missed compare that the cursor is where the node saw it",
         (
             "claims hang on the cursor",
             "claims take what is there",
@@ -63,6 +64,18 @@ _ALL = (
         ),
         (
             put(holding.cursor_key, Cursor(tick=tick).to_json()),
+""",
+            ),
+            Edit(
+                _CLAIMS,
+                """\
+            mod_is(holding.cursor_key, holding.cursor_revision),
+        ),
+        tuple(then),
+""",
+                """\
+        ),
+        tuple(then),
 """,
             ),
         ),
@@ -104,12 +117,12 @@ _ALL = (
         ("a move hangs on what was seen",),
         (
             Edit(
-                _MOVES,
+                _STEP,
                 "            return Txn(tuple(when), tuple(then))\n        when.append(",
                 "            return Txn((), tuple(then))\n        when.append(",
             ),
             Edit(
-                _MOVES,
+                _STEP,
                 "    return Txn(tuple(when), tuple(then))\n\n\ndef _starts_anew(",
                 "    return Txn((), tuple(then))\n\n\ndef _starts_anew(",
             ),
@@ -124,19 +137,25 @@ _ALL = (
         (
             Edit(
                 _MOVES,
+                "from crony_ops.store import Txn, absent\n",
+                "from crony_ops.store import Txn, absent, delete, exists\n",
+            ),
+            Edit(
+                _MOVES,
                 """\
-            if order is not None:
-                yield order
+            if spec is not None:
+                yield self._step(step, spec, lost_homes.get(step.job_id, ()))
 """,
                 """\
-            if order is not None and step.source and step.target not in ("", step.source):
-                left = delete(self.view.keys.job(step.source, step.job_id))
-                given = exists(self.view.keys.job(step.target, step.job_id))
+            if spec is not None and step.source and step.target not in ("", step.source):
+                order, keys = self._step(step, spec, ()), self._view.keys
+                left = delete(keys.job(step.source, step.job_id))
+                given = exists(keys.job(step.target, step.job_id))
                 rest = tuple(op for op in order.txn.then if op != left)
                 yield replace(order, txn=Txn(order.txn.when, rest))
                 yield Order(Txn((given,), (left,)))
-            elif order is not None:
-                yield order
+            elif spec is not None:
+                yield self._step(step, spec, lost_homes.get(step.job_id, ()))
 """,
             ),
         ),
@@ -144,7 +163,12 @@ _ALL = (
     Guard(
         "resync",
         "a mirror lists all anew where etcd has forgotten what it missed",
-        ("nothing is left lying", "every tick is accounted for"),
+        (
+            "nothing is left lying",
+            "nothing is left over",
+            "in the end all is as it should be",
+            "every tick is accounted for",
+        ),
         # As if nothing had happened until then: the mistake of many a client.
         (
             Edit(
@@ -163,7 +187,12 @@ _ALL = (
     Guard(
         "read-back",
         "a claim whose outcome is unknown is read back before anything else",
-        ("in the end all is as it should be", "every end is on record", "nothing runs unclaimed"),
+        (
+            "a claim in doubt is looked up",
+            "in the end all is as it should be",
+            "every end is on record",
+            "nothing runs unclaimed",
+        ),
         (
             Edit(
                 _CLAIMING,
