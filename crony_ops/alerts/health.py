@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 DURATIONS_KEPT = 20
 DURATIONS_NEEDED = 5
 """With fewer nobody knows what is usual."""
+DRAGGING_KEPT = 100
+"""More runs of a job than that are not under way at a time, by any sense."""
 SLOWER = 3
 LEAST_SLOW = 1.0
 """Seconds: what is over sooner is never slow by comparison."""
@@ -51,7 +53,7 @@ def health_after(health: Health, news: News) -> Health:
 
 
 def slow_limit(health: Health, job: Job) -> float | None:
-    """Seconds beyond which a success is slow; None: there is no limit, or none is known yet."""
+    """Seconds beyond which a run is slow; None: there is no limit, or none is known yet."""
     slow = job.notify.slow
     if slow != "auto":
         return slow

@@ -1,10 +1,11 @@
 """What is said of each cause, in each language: subject and text.
 
 ``.ended``: it is over; ``.again``: a reminder; ``.settled``: it came and went, and does no more;
-``.many``: a digest, whose names the channel lists. In the braces stand an alert's fields and its
-``facts``; behind a colon how they are said: ``{moved:n job}`` is "1 job" or "2 jobs",
-``{lasted:time}`` is "1h30m", ``{moved_jobs:in brackets}`` is " (a, b)" or nothing, and
-``{reason:after ; }`` is "; disk full" or nothing.
+``.running``: it is still under way; ``.many``: a digest, whose names the channel lists. In the
+braces stand an alert's fields and its ``facts``; behind a colon how they are said:
+``{moved:n job}`` is "1 job" or "2 jobs", ``{lasted:time}`` is "1h30m",
+``{moved_jobs:in brackets}`` is " (a, b)" or nothing, and ``{reason:after ; }`` is "; disk full" or
+nothing.
 """
 
 from __future__ import annotations
@@ -44,6 +45,10 @@ ENGLISH: Phrases = {
     "slow": (
         "job {job} was slow",
         "it took {took:time}, more than {limit:time}{node_name:after ; on }",
+    ),
+    "slow.running": (
+        "a run of job {job} does not end",
+        "it has been under way for {took:time}, more than {limit:time}{node_name:after ; on }",
     ),
     "slow.again": ("job {job} was slow {events:n more time}", "in {lasted:time}"),
     "slow.many": ("{count} jobs were slow", "{count} slow runs within a short time"),
@@ -163,6 +168,10 @@ CHINESE: Phrases = {
     "slow": (
         "任务 {job} 执行缓慢",
         "耗时 {took:time}，超过 {limit:time}{node_name:after ，主机：}",
+    ),
+    "slow.running": (
+        "任务 {job} 仍未执行完",
+        "已运行 {took:time}，超过 {limit:time}{node_name:after ，主机：}",
     ),
     "slow.again": ("任务 {job} 又有 {events} 次执行缓慢", "{lasted:time} 内"),
     "slow.many": ("{count} 个任务执行缓慢", "短时间内有 {count} 次执行缓慢"),

@@ -73,8 +73,8 @@ def _variant(alert: Alert) -> str:
     cause = alert.cause
     if cause == "flapping" and not alert.job and not alert.names:
         cause = "flapping.node"
-    manner = ".settled" if alert.facts.get("settled") else ""
-    manner = manner or (".again" if alert.facts.get("again") else "")
+    manners = ("settled", "again", "running")
+    manner = next((f".{fact}" for fact in manners if alert.facts.get(fact)), "")
     if not manner and f"{cause}.ended" in ENGLISH and alert.ended:
         manner = ".ended"
     if not alert.names:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crony_ops.alerts.health import health_after, slow_limit, with_duration
+from crony_ops.alerts.health import DRAGGING_KEPT, health_after, slow_limit, with_duration
 from crony_ops.alerts.watched import (
     EVENTS,
     FLAP_WINDOW,
@@ -29,17 +29,17 @@ from crony_ops.model.run import RunState
 if TYPE_CHECKING:
     from crony_ops.alerts.watched import Ruled, Watched
     from crony_ops.model.cluster import Health
-    from crony_ops.model.run import News
+    from crony_ops.model.run import News, OpenRun
 
 
 def hear(health: Health, news: News, watched: Watched) -> Ruled:
     """What one end of a run comes to."""
     after = health_after(health, news)
     if news.state == "missed":
-        return _event(after, news, watched, Cause.missed, news.count)
+        return _event(after, watched, Cause.missed, news.at, _of_run(news), events=news.count)
     match news.state:
         case RunState.lost if not news.with_node:
-            return _event(after, news, watched, Cause.lost, 1)
+            return _event(after, watched, Cause.lost, news.at, _of_run(news))
         case RunState.failed | RunState.timed_out:
             return _fails(after, news, watched)
         case RunState.succeeded:
@@ -48,6 +48,22 @@ def hear(health: Health, news: News, watched: Watched) -> Ruled:
             return slow, (*told, *also)
         case _:
             return after, ()
+
+
+def drags_on(
+    health: Health, opened: OpenRun, node_name: str, watched: Watched, now: float
+) -> Ruled:
+    """What it comes to that a run is still under way: one that hangs may never end. The very same
+    health where nothing is to be said of it, or was said before."""
+    limit, took = slow_limit(health, watched.job), now - opened.claimed_at
+    if limit is None or took <= limit or opened.run_id in health.dragging:
+        return health, ()
+    if not watched.wants(Occasion.slow) or watched.rests(now) is not None:
+        return health, ()
+    dragging = (*health.dragging, opened.run_id)[-DRAGGING_KEPT:]
+    health = health.model_copy(update={"dragging": dragging})
+    run = {"run_id": opened.run_id, "node": opened.node, "node_name": node_name, "reason": ""}
+    return _event(health, watched, Cause.slow, now, run, took=took, limit=limit, running=1)
 
 
 def _fails(health: Health, news: News, watched: Watched) -> Ruled:
@@ -105,27 +121,32 @@ def _slow(health: Health, news: News, watched: Watched) -> Ruled:
         return health, ()
     limit = slow_limit(health, watched.job)
     health = with_duration(health, watched.job, news.took)
-    if limit is None or news.took <= limit:
+    if limit is None or news.took <= limit or news.run_id in health.dragging:
         return health, ()
-    return _event(health, news, watched, Cause.slow, 1, took=news.took, limit=limit)
+    run = _of_run(news)
+    return _event(health, watched, Cause.slow, news.at, run, took=news.took, limit=limit)
 
 
 def _event(
-    health: Health, news: News, watched: Watched, cause: Cause, count: int, **facts: float
+    health: Health,
+    watched: Watched,
+    cause: Cause,
+    at: float,
+    run: dict[str, str],
+    *,
+    events: int = 1,
+    **facts: float,
 ) -> Ruled:
     told = health.told.get(cause)
-    if not watched.wants(EVENTS[cause]) or watched.rests(news.at) is not None:
+    if not watched.wants(EVENTS[cause]) or watched.rests(at) is not None:
         return health, ()
     if told is None and Cause.flapping in health.told:
-        told = told_of_event(watched, news.at, news.at)
+        told = told_of_event(watched, at, at)
     if told is not None:
-        reason = news.reason[:MOST_OF_A_REASON]
-        more = told.model_copy(update={"untold": told.untold + count, "reason": reason})
-        return health.telling(cause, more), ()
-    health = health.telling(cause, told_of_event(watched, news.at, news.at))
-    alert = watched.alert(
-        cause, news.run_id, news.at, **_of_run(news), facts={"events": count, **facts}
-    )
+        update = {"untold": told.untold + events, "reason": run["reason"]}
+        return health.telling(cause, told.model_copy(update=update)), ()
+    health = health.telling(cause, told_of_event(watched, at, at))
+    alert = watched.alert(cause, run["run_id"], at, **run, facts={"events": events, **facts})
     return health, (alert,)
 
 

@@ -30,15 +30,20 @@ class NotTaken(CronyError):
     message = "{channel} did not take it: {reason}"
 
 
-def _causes() -> list[str]:
+def causes() -> list[str]:
+    """As they are written in an option."""
     return [cause.replace(" ", "-") for cause in Cause]
+
+
+def no_such_cause(cause: str) -> InvalidInput:
+    return InvalidInput(reason=f"--cause {cause!r}: there is {', '.join(causes())}")
 
 
 def send_sample(
     channel: Annotated[str, typer.Argument(metavar="CHANNEL", help="its name in the settings")],
     config: _Config = _USUAL,
     cause: Annotated[
-        str, typer.Option("--cause", help="what it tells of", autocompletion=_causes)
+        str, typer.Option("--cause", help="what it tells of", autocompletion=causes)
     ] = "failure",
 ) -> None:
     """Send a made-up alert over a channel, for real, and show what the server answers.
@@ -56,7 +61,7 @@ def send_sample(
 def show_sample(
     channel: Annotated[str, typer.Option("--channel", help="its name in the settings")],
     cause: Annotated[
-        str, typer.Option("--cause", help="what it tells of", autocompletion=_causes)
+        str, typer.Option("--cause", help="what it tells of", autocompletion=causes)
     ] = "failure",
     config: _Config = _USUAL,
 ) -> None:
@@ -94,9 +99,8 @@ def _prepared(channel: str, config: Path, cause: str) -> tuple[Channel, Message]
     from crony_ops.alerts.routing import ways
     from crony_ops.alerts.samples import sample
 
-    if cause not in _causes():
-        known = ", ".join(_causes())
-        raise InvalidInput(reason=f"--cause {cause!r}: there is {known}")
+    if cause not in causes():
+        raise no_such_cause(cause)
     settings = _settings(config)
     opened = _opened(channel, settings)
     alert = sample(Cause(cause.replace("-", " ")), time.time())

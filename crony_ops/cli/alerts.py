@@ -12,7 +12,7 @@ import typer
 from rich.text import Text
 
 from crony_ops.alerts.attempts import asked_again
-from crony_ops.cli.alert_trials import send_sample, show_sample
+from crony_ops.cli.alert_trials import causes, no_such_cause, send_sample, show_sample
 from crony_ops.cli.completion import job_ids, node_names
 from crony_ops.cli.terminal.connection import connected
 from crony_ops.cli.terminal.output import Output, OutputOption, console, show, span, table
@@ -82,7 +82,9 @@ def alerts(
         str, typer.Option("--node", help="of this one", autocompletion=node_names)
     ] = "",
     channel: Annotated[str, typer.Option("--channel", help="that go over this one")] = "",
-    cause: Annotated[str, typer.Option("--cause", help="like failure or node-lost")] = "",
+    cause: Annotated[
+        str, typer.Option("--cause", help="like failure or node-lost", autocompletion=causes)
+    ] = "",
     count: Annotated[
         int | None, typer.Option("-n", "--count", min=1, help="at most so many; all that are kept")
     ] = None,
@@ -103,6 +105,9 @@ def alerts(
         return
     now = time.time()
     rows = alert_rows(look(settings).alerts)
+    # A newer leader may tell of more than this version knows.
+    if cause and cause not in {*causes(), *(row.cause.replace(" ", "-") for row in rows)}:
+        raise no_such_cause(cause)
     fits = _filter(state, job, node, channel, cause.replace("-", " "))
     document = AlertList(now, tuple([row for row in rows if fits(row)][:count]))
     show(document, output, lambda console: _print(console, document))

@@ -23,14 +23,16 @@ from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runti
 from crony_ops.store.txn import Op, Txn, absent, delete, exists, get, mod_is, put
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from crony_ops.store.batcher import Batcher
     from crony_ops.store.client import Etcd
     from crony_ops.store.entry import Entry
 
 _TRIES = 20
 # With the pause, 128: as many as etcd takes in a transaction.
 _CURSORS_AT_ONCE = 127
+_JOBS_AT_ONCE = 1_000
 
 _Jobs = Annotated[list[str], typer.Argument(metavar="JOB...", autocompletion=job_ids)]
 
@@ -76,25 +78,7 @@ async def pause_jobs(settings: EtcdSettings, jobs: Sequence[str], order: Pause) 
     keys = Keys(settings.prefix)
     async with Etcd(settings) as etcd:
         await _all_known(etcd, keys, jobs)
-        for job_id in jobs:
-            key = keys.pause(job_id)
-            # A job that isn't wanted any more is being removed, with a pause of its own.
-            result = await etcd.txn(
-                Txn(
-                    when=(exists(keys.spec(job_id)), absent(key)),
-                    then=(put(key, order.to_json()),),
-                    otherwise=(get(key),),
-                )
-            )
-            if result.succeeded:
-                console().print(f"{job_id} is paused{_until_in_words(order)}")
-                continue
-            found = result.responses[0]
-            if not isinstance(found, tuple) or not found:
-                console().print(f"{job_id} is removed")
-                continue
-            by = _read_pause(found[0])
-            console().print(f"{job_id} was paused already, by {by.who if by else 'somebody'}")
+        await _each(etcd, jobs, lambda batcher, job_id: _pause_one(batcher, keys, job_id, order))
 
 
 async def resume_jobs(settings: EtcdSettings, jobs: Sequence[str]) -> None:
@@ -104,11 +88,58 @@ async def resume_jobs(settings: EtcdSettings, jobs: Sequence[str]) -> None:
     async with Etcd(settings) as etcd:
         await _all_known(etcd, keys, jobs)
         await check_clock(etcd, keys)
-        for job_id in jobs:
-            console().print(await _resume_one(etcd, keys, job_id))
+        await _each(etcd, jobs, lambda batcher, job_id: _resume_one(etcd, batcher, keys, job_id))
 
 
-async def _resume_one(etcd: Etcd, keys: Keys, job_id: str) -> str:
+async def _each(
+    etcd: Etcd, jobs: Sequence[str], give: Callable[[Batcher, str], Awaitable[str]]
+) -> None:
+    """Give the order for each job, many to a request, and tell what came of it, job by job.
+
+    One that fails keeps no other from it. Raises what the first of those raised.
+    """
+    from crony_ops.store.batcher import Batcher
+
+    batcher, gate = Batcher(etcd), asyncio.Semaphore(_JOBS_AT_ONCE)
+
+    async def one(job_id: str) -> str:
+        async with gate:
+            return await give(batcher, job_id)
+
+    async with asyncio.TaskGroup() as group:
+        sending = group.create_task(batcher.run())
+        outcomes = await asyncio.gather(*map(one, jobs), return_exceptions=True)
+        sending.cancel()
+    failures = []
+    for outcome in outcomes:
+        if isinstance(outcome, BaseException):
+            failures.append(outcome)
+        else:
+            console().print(outcome)
+    if failures:
+        raise failures[0]
+
+
+async def _pause_one(batcher: Batcher, keys: Keys, job_id: str, order: Pause) -> str:
+    key = keys.pause(job_id)
+    # A job that isn't wanted any more is being removed, with a pause of its own.
+    result = await batcher.submit(
+        Txn(
+            when=(exists(keys.spec(job_id)), absent(key)),
+            then=(put(key, order.to_json()),),
+            otherwise=(get(key),),
+        )
+    )
+    if result.succeeded:
+        return f"{job_id} is paused{_until_in_words(order)}"
+    found = result.responses[0]
+    if not isinstance(found, tuple) or not found:
+        return f"{job_id} is removed"
+    by = _read_pause(found[0])
+    return f"{job_id} was paused already, by {by.who if by else 'somebody'}"
+
+
+async def _resume_one(etcd: Etcd, batcher: Batcher, keys: Keys, job_id: str) -> str:
     pause_key, in_doubt = keys.pause(job_id), False
     for _ in range(_TRIES):
         paused = await etcd.get(pause_key)
@@ -119,14 +150,14 @@ async def _resume_one(etcd: Etcd, keys: Keys, job_id: str) -> str:
         cursors = await cursors_of(etcd, keys, job_id)
         now = int(time.time())
         try:
-            if await _move_up(etcd, paused, cursors, now):
+            if await _move_up(batcher, paused, cursors, now):
                 return f"{job_id} runs again"
         except OutcomeUnknown:
             in_doubt = True
     raise NotResumable(job=job_id, reason="others keep changing it; try again")
 
 
-async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) -> bool:
+async def _move_up(batcher: Batcher, paused: Entry, cursors: list[Entry], now: int) -> bool:
     """Put the cursors at ``now`` and take the pause away; False if one has changed since.
 
     More cursors than a transaction holds go before the last one, while the pause still stands.
@@ -135,7 +166,7 @@ async def _move_up(etcd: Etcd, paused: Entry, cursors: list[Entry], now: int) ->
         some, cursors = cursors[:_CURSORS_AT_ONCE], cursors[_CURSORS_AT_ONCE:]
         moves: list[Op] = [put(c.key, Cursor(tick=max(now, tick_of(c))).to_json()) for c in some]
         end = [] if cursors else [delete(paused.key)]
-        result = await etcd.txn(
+        result = await batcher.submit(
             Txn(
                 when=(
                     mod_is(paused.key, paused.mod_revision),

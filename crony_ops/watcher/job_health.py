@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from crony_ops.alerts.health import LEAST_SLOW
 from crony_ops.alerts.reminders import due, is_due
-from crony_ops.alerts.rules import hear
+from crony_ops.alerts.rules import drags_on, hear
 from crony_ops.alerts.unassigned import has_node, lacks_node
 from crony_ops.alerts.watched import Watched
 from crony_ops.model.cluster import Failover, Health
@@ -21,11 +22,12 @@ from crony_ops.watcher.order import Order, make_alerts
 if TYPE_CHECKING:
     from crony_ops.alerts.watched import Ruled
     from crony_ops.model.alert import Alert
-    from crony_ops.model.run import News
+    from crony_ops.model.run import News, OpenRun
     from crony_ops.store import Compare, Op
     from crony_ops.watcher.view import Seen, View
 
 MAX_NEWS_IN_AN_ORDER = 30
+MOST_DRAGGING_IN_AN_ORDER = 30
 TOLD_WITH_NODE = 600.0
 """Seconds after a node's loss was told in which its jobs are not told of, each on its own."""
 
@@ -59,6 +61,34 @@ def reminders(view: View, now: float) -> Iterable[Order]:
             ruled = due(seen.value, _watched(view, job_id, seen.value.last_node), now)
             if ruled[0] is not seen.value:
                 yield _ruled(view, job_id, ruled)
+
+
+def dragging(view: View, now: float) -> Iterable[Order]:
+    """Runs that have been under way for longer than they should be: one that hangs has no end.
+
+    Of a node that is away, its own message tells; by a clock that is off nobody knows for how long.
+    """
+    by_job: dict[str, list[Seen[OpenRun]]] = {}
+    for tail, seen in view.opens.items():
+        if 0 < seen.value.claimed_at < now - LEAST_SLOW:
+            by_job.setdefault(tail.split("/")[1], []).append(seen)
+    for job_id, runs in by_job.items():
+        health = _health(view, job_id)
+        watched = _watched(view, job_id, runs[0].value.node)
+        alerts: tuple[Alert, ...] = ()
+        under_way: list[Compare] = []
+        for seen in runs:
+            roster = view.rosters.get(seen.value.node)
+            if roster is None or roster.value.lost_at or roster.value.clock_offset is not None:
+                continue
+            after, told = drags_on(health, seen.value, roster.value.node.name, watched, now)
+            if after is not health:
+                health, alerts = after, alerts + told
+                under_way.append(mod_is(seen.entry.key, seen.entry.mod_revision))
+            if len(under_way) == MOST_DRAGGING_IN_AN_ORDER:
+                break  # the next look goes on with those that were not told of
+        if under_way:
+            yield _ruled(view, job_id, (health, alerts), under_way)
 
 
 def placed_or_not(

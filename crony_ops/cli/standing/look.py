@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from crony_ops.store.settings import EtcdSettings
 
 _PATIENCE = 3.0
+# Members that have lost their leader elect another, in a second or two where nothing is wrong.
+_LOOKS = 3
 # Two processes of git's: too much for every look, and a tree changes by hand.
 _DRIFT_KNOWN_FOR = 15.0
 # One that can't be read is a second of Ansible's each time.
@@ -65,16 +67,22 @@ class StatusLook:
             async with asyncio.TaskGroup() as group:
                 members = group.create_task(self._etcd.members())
                 expected = group.create_task(self._expect())
-                try:
-                    view = await self._read()
-                except StoreUnavailable as error:
-                    raise _without_quorum(await members) or error from None
+                view = await self._read_of(members)
                 drifted = group.create_task(self._drifted(view))
         except ExceptionGroup as several:
             raise first_cause(several) from None
         return status_document(
             view, members.result(), drifted.result(), time.time(), expected.result()
         )
+
+    async def _read_of(self, members: asyncio.Task[list[MemberStatus]]) -> ClusterView:
+        """Again, while most of the members are up all the same. Raises StoreUnavailable."""
+        for _ in range(_LOOKS - 1):
+            try:
+                return await self._read()
+            except StoreUnavailable as error:
+                _require_quorum(await members, error)
+        return await self._read()
 
     async def _read(self) -> ClusterView:
         known = self._view
@@ -98,13 +106,17 @@ class StatusLook:
         return self._drift
 
 
-def _without_quorum(members: list[MemberStatus]) -> NoQuorum | None:
-    """None if no member answers at all: then it may be the network as well."""
+def _require_quorum(members: list[MemberStatus], error: StoreUnavailable) -> None:
+    """Raises NoQuorum where too few members answer, and ``error`` if none at all does: then it
+    may be the network as well."""
     answering = [member.name for member in members if member.error is None]
     if not answering:
-        return None
+        raise error
+    if len(answering) > len(members) // 2:
+        return
     silent = [f"{member.name} ({member_trouble(member)})" for member in members if member.error]
-    standing = f"{len(answering)} of {len(members)} members answer: {', '.join(answering)}"
-    if silent:
-        standing += f"; silent: {', '.join(silent)}"
-    return NoQuorum(standing=standing)
+    standing = (
+        f"{len(answering)} of {len(members)} members answer: {', '.join(answering)}; "
+        f"silent: {', '.join(silent)}"
+    )
+    raise NoQuorum(standing=standing) from None

@@ -80,6 +80,11 @@ async def test_alerts_are_listed_by_what_became_of_them(
     assert await listed(crony_ops, *options) == found
 
 
+async def test_a_cause_that_there_is_not_is_an_error(crony_ops: CommandLine) -> None:
+    said = (await crony_ops("alerts", "--cause", "node-lots", status=2)).err
+    assert "--cause 'node-lots': there is failure, recovery" in said
+
+
 async def test_people_see_what_the_server_said(crony_ops: CommandLine) -> None:
     said = (await crony_ops("alerts")).out
     assert "mail given up: 550 no such user" in said

@@ -14,6 +14,7 @@ from crony_ops.model.run import Attempt, OpenRun, RunKind, RunRecord, RunState, 
 from crony_ops.model.spec import Cursor
 from crony_ops.store import Mirror, Txn, create_is, delete, put
 from tests.integration.cli.committed_schemas import faults
+from tests.integration.cli.example_fleet import put_all, spec
 
 if TYPE_CHECKING:
     from crony_ops.store import Entry, Etcd
@@ -260,6 +261,38 @@ async def test_a_removed_job_cannot_be_resumed(
     ended = await crony_ops("resume", "report", status=2)
     assert "it left the job files" in ended.err
     assert await etcd.get(keys.pause("report")) is not None
+
+
+@pytest.mark.usefixtures("fleet")
+async def test_many_jobs_are_paused_in_few_requests_and_resumed(
+    crony_ops: CommandLine, etcd: Etcd, keys: Keys
+) -> None:
+    jobs = [f"many-{number:03}" for number in range(300)]
+    await put_all(etcd, {keys.spec(job_id): spec(job_id) for job_id in jobs})
+    await put_all(etcd, {keys.cursor(job_id): Cursor(tick=1) for job_id in jobs})
+    _, before = await etcd.head()
+    paused = await crony_ops("pause", *jobs)
+    assert paused.out.splitlines() == [f"{job_id} is paused" for job_id in jobs]
+    _, after = await etcd.head()
+    resumed = await crony_ops("resume", *jobs)
+    assert resumed.out.splitlines() == [f"{job_id} runs again" for job_id in jobs]
+    cursors = (await etcd.range(keys.cursor("many-"))).entries
+    assert len(cursors) == len(jobs)
+    assert all(Cursor.from_json(entry.value).tick > 1 for entry in cursors)
+    # A request that writes makes one revision.
+    assert after - before < 20
+
+
+@pytest.mark.usefixtures("fleet")
+async def test_a_job_that_cannot_be_resumed_keeps_no_other_from_it(
+    crony_ops: CommandLine, etcd: Etcd, keys: Keys
+) -> None:
+    removal = Pause(who="sync", at=time.time(), removal=True)
+    await etcd.put(keys.pause("report"), removal.to_json())
+    ended = await crony_ops("resume", "report", "resting", status=2)
+    assert "it left the job files" in ended.err
+    assert "resting runs again" in ended.out
+    assert await etcd.get(keys.pause("resting")) is None
 
 
 @pytest.mark.usefixtures("fleet")

@@ -112,6 +112,18 @@ async def test_a_lost_quorum_is_told_in_one_line_within_seconds(
     assert "etcd has no quorum: 1 of 3 members answer: " in ended.err
 
 
+async def test_a_look_while_the_members_elect_a_leader_waits_for_it(
+    cluster: EtcdCluster, tmp_path: Path
+) -> None:
+    # An election takes from one second to several: more than one reading has here.
+    hasty = EtcdSettings(endpoints=cluster.endpoints, request_timeout=2)
+    async with Etcd(hasty) as etcd:
+        leader = next(member.name for member in await etcd.members() if member.is_leader)
+        next(server for server in cluster.servers if server.name == leader).kill()
+        document = await StatusLook(etcd, Keys(hasty.prefix), tmp_path).look()
+    assert sum(member.error is None for member in document.etcd) == 2
+
+
 async def test_a_member_that_is_down_makes_the_cluster_unhealthy(
     cluster: EtcdCluster, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ from crony_ops.alerts.rules import hear
 from crony_ops.alerts.unassigned import has_node, lacks_node
 from crony_ops.model.alert import Severity
 from crony_ops.model.cluster import Health
+from crony_ops.model.run import tick_run_id
 from tests.unit.alerts.told import HOUR, NOON, Listener, news
 
 
@@ -138,6 +139,38 @@ class TestASlowRun:
         job.hears("succeeded", NOON, took=1e6)
         assert job.told == []
         assert job.health.durations == ()
+
+    def test_is_told_of_while_it_is_still_under_way_and_not_again_at_its_end(self) -> None:
+        job = Listener({"slow": "30s"})
+        assert job.drags_on(NOON, NOON + 30) == []
+        (alert,) = job.drags_on(NOON, NOON + 31)
+        assert alert.title == "a run of job j does not end"
+        assert alert.message == "it has been under way for 31s, more than 30s; on web-1"
+        assert alert.run_id == tick_run_id(int(NOON))
+        assert job.drags_on(NOON, NOON + 600) == []
+        assert job.hears("succeeded", NOON, took=900.0) == []
+        assert job.hears("succeeded", NOON + 60, took=31.0) == []
+        (again,) = job.looks(NOON + 5 * HOUR)
+        assert again.title == "job j was slow 1 more time"
+
+    def test_that_does_not_end_is_one_of_three_times_the_usual(self) -> None:
+        job = Listener({"slow": "auto"})
+        assert job.drags_on(NOON, NOON + HOUR) == []
+        for minute in range(5):
+            job.hears("succeeded", NOON + 60 * minute, took=10.0)
+        assert job.drags_on(NOON, NOON + 30) == []
+        assert len(job.drags_on(NOON, NOON + 31)) == 1
+
+    def test_that_does_not_end_waits_for_the_end_of_a_window_of_maintenance(self) -> None:
+        window = {"schedule": "0 12 * * *", "duration": "1h"}
+        job = Listener({"slow": "30s"}, maintenance=[window], timezone="UTC")
+        began = NOON - NOON % 86_400 + 12 * HOUR
+        assert job.drags_on(began, began + HOUR / 2) == []
+        assert len(job.drags_on(began, began + HOUR)) == 1
+
+    def test_that_does_not_end_is_of_no_interest_unless_somebody_asks(self) -> None:
+        assert Listener().drags_on(NOON, NOON + HOUR) == []
+        assert Listener({"slow": "30s", "on": ["failure"]}).drags_on(NOON, NOON + HOUR) == []
 
 
 class TestAJobWithoutANode:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crony_ops.alerts.reminders import due, is_due
-from crony_ops.alerts.rules import hear
+from crony_ops.alerts.rules import drags_on, hear
 from crony_ops.alerts.unassigned import has_node, lacks_node
 from crony_ops.alerts.watched import Watched
 from crony_ops.model.cluster import Health
 from crony_ops.model.job import Job
-from crony_ops.model.run import News, RunState, tick_run_id
+from crony_ops.model.run import News, OpenRun, RunState, tick_run_id
 
 if TYPE_CHECKING:
     from crony_ops.model.alert import Alert
@@ -48,6 +48,18 @@ class Listener:
 
     def looks(self, at: float) -> list[Alert]:
         return self._next(due(self.health, self.watched, at)) if is_due(self.health, at) else []
+
+    def drags_on(self, began: float, at: float) -> list[Alert]:
+        """A run that began then is still under way."""
+        run = OpenRun(
+            run_id=tick_run_id(int(began)),
+            job_id="j",
+            tick=int(began),
+            node="u-1",
+            incarnation=1,
+            claimed_at=began,
+        )
+        return self._next(drags_on(self.health, run, "web-1", self.watched, at))
 
     def loses_its_node(self, at: float, *, told_at: float | None = None) -> list[Alert]:
         ruled = lacks_node(self.health, self.watched, "no node is up", at, told_at=told_at)
