@@ -69,6 +69,7 @@ class Spooled:
     """A report in the spool; ``seq`` grows with each."""
 
     seq: int
+    job_id: str
     report: bytes
 
 
@@ -154,7 +155,8 @@ class Journal:
     def spooled(self, after: int = 0, most: int = 100) -> list[Spooled]:
         """Up to ``most`` reports behind the one numbered ``after``, oldest first."""
         rows = self._db.execute(
-            "SELECT seq, report FROM spool WHERE seq > ? ORDER BY seq LIMIT ?", (after, most)
+            "SELECT seq, job_id, report FROM spool WHERE seq > ? ORDER BY seq LIMIT ?",
+            (after, most),
         )
         return [Spooled(*row) for row in rows]
 
@@ -172,7 +174,8 @@ class Journal:
     def least_worth(self) -> Spooled | None:
         """What a full spool drops next: of the least worth the newest. None: nothing may go."""
         row = self._db.execute(
-            "SELECT seq, report FROM spool WHERE worth < ? ORDER BY worth, seq DESC LIMIT 1",
+            "SELECT seq, job_id, report FROM spool WHERE worth < ?"
+            " ORDER BY worth, seq DESC LIMIT 1",
             (Worth.KEPT,),
         ).fetchone()
         return Spooled(*row) if row else None
@@ -180,7 +183,7 @@ class Journal:
     def dropped(self, job_id: str) -> Spooled | None:
         """The report that tells how many of the job's were dropped before."""
         row = self._db.execute(
-            "SELECT seq, report FROM spool WHERE job_id = ? AND worth = ?",
+            "SELECT seq, job_id, report FROM spool WHERE job_id = ? AND worth = ?",
             (job_id, Worth.DROPPED),
         ).fetchone()
         return Spooled(*row) if row else None

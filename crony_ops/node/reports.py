@@ -23,6 +23,8 @@ from crony_ops.store import Op, Txn, absent, delete
 from crony_ops.store.endings import record_gap
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from crony_ops.node.history import History
     from crony_ops.node.journal import Journal, Spooled
     from crony_ops.store import Batcher, Etcd
@@ -73,6 +75,7 @@ class Reports:
         self._spool_limit = spool_limit
         self._forgotten_to = 0
         self._unsure = True
+        self._one_asks = asyncio.Lock()
         self._kept: dict[str, _Kept] = {}
         self._spooled = asyncio.Event()
         if journal.spool_size():
@@ -151,7 +154,8 @@ class Reports:
         self._kept.clear()
 
     async def replay(self) -> None:
-        """Tell etcd what is spooled, in order, whenever there is something; for ever."""
+        """Tell etcd what is spooled, whenever there is something; for ever. Of a job in order, of
+        many jobs together: after an outage thousands wait."""
         while True:
             await self._spooled.wait()
             self._spooled.clear()
@@ -161,13 +165,24 @@ class Reports:
 
     async def _replay_all(self) -> bool:
         """Whether some stay: etcd refused them, or the disk is too full to forget them."""
-        some_stay, seq = False, 0
+        stay, seq = 0, 0
         while page := self._journal.spooled(after=seq, most=PAGE):
+            seq = page[-1].seq
+            by_job: dict[str, list[Spooled]] = {}
             for spooled in page:
-                seq = spooled.seq
-                if not (await self._replay_one(spooled) and self._is_unspooled(seq)):
-                    some_stay = True
-        return some_stay
+                by_job.setdefault(spooled.job_id, []).append(spooled)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._replay_in_order(one)) for one in by_job.values()]
+            stay += sum(task.result() for task in tasks)
+        return stay > 0
+
+    async def _replay_in_order(self, some: Iterable[Spooled]) -> int:
+        """How many of them stay."""
+        stay = 0
+        for spooled in some:
+            if not (await self._replay_one(spooled) and self._is_unspooled(spooled.seq)):
+                stay += 1
+        return stay
 
     def _is_unspooled(self, seq: int) -> bool:
         try:
@@ -185,9 +200,7 @@ class Reports:
         with about(job=report.record.job_id, run=report.record.run_id):
             while True:
                 try:
-                    if self._unsure:
-                        await self._history.check()
-                        self._unsure = False
+                    await self._be_sure()
                     unknown = report.offline or spooled.seq <= self._forgotten_to
                     await self._send(report.model_copy(update={"offline": unknown}))
                 except StoreRefused as error:
@@ -199,6 +212,13 @@ class Reports:
                 else:
                     log.info("%s is reported from the spool", report.record.run_id)
                     return True
+
+    async def _be_sure(self) -> None:
+        """That etcd is the one that we know, once for all that wait for it. Raises StoreError."""
+        async with self._one_asks:
+            if self._unsure:
+                await self._history.check()
+                self._unsure = False
 
     async def _send(self, report: Report) -> None:
         record = report.record

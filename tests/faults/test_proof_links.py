@@ -115,6 +115,21 @@ async def test_one_way_stalls_while_the_other_goes_on_and_nothing_is_lost(way: W
         assert await client.hear(1) == b"b"
 
 
+async def test_what_a_link_holds_up_is_lost_when_it_is_cut() -> None:
+    async with a_link() as (link, echo):
+        client = await Client.of(link)
+        client.say(b"a")
+        assert await client.hear(1) == b"a"
+        link.stall(Way.down)
+        client.say(b"b")
+        await wait_until(lambda: bytes(echo.heard) == b"ab", "the server has heard it", PATIENCE)
+        assert await client.hears_nothing()
+        link.cut()
+        link.heal()
+        with pytest.raises(ConnectionResetError):
+            await client.hear(1)
+
+
 async def test_a_new_connection_over_a_stalled_link_stands_and_is_silent() -> None:
     async with a_link() as (link, echo):
         link.stall(*Way)

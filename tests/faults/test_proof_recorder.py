@@ -65,6 +65,32 @@ async def test_every_event_is_recorded_through_a_death_and_a_compaction(
     assert any(write.lease for write in writes)
 
 
+async def test_a_record_that_begins_later_has_what_stands_and_then_every_event(
+    etcd_server: EtcdServer, tmp_path: Path
+) -> None:
+    settings = EtcdSettings(endpoints=(etcd_server.endpoint,))
+    recorder = Recorder(settings, ROOT, tmp_path, watched=ROOT)
+    async with Etcd(settings) as etcd:
+        await write_much(etcd)
+        _, head = await etcd.head()
+        await etcd.compact(head)
+        stood = (await etcd.range(ROOT)).entries
+        since = await recorder.begin(etcd)
+        assert since == head
+        async with running(recorder.run()):
+            await write_much(etcd)
+            await recorder.complete(etcd, PATIENCE)
+    writes = recorded(tmp_path)
+    before = [write for write in writes if write.revision <= since]
+    assert {(w.key, w.revision, w.lease, w.value) for w in before} == {
+        (entry.key, entry.mod_revision, entry.lease, entry.value.decode()) for entry in stood
+    }
+    assert [write.key for write in before if write.previous] == []
+    assert [write.revision for write in writes] == sorted(write.revision for write in writes)
+    after = next(write for write in writes if write.revision > since and write.key == f"{ROOT}b")
+    assert after.previous == next(write.revision for write in before if write.key == f"{ROOT}b")
+
+
 async def test_a_record_that_lacks_something_is_no_record(
     etcd_server: EtcdServer, tmp_path: Path
 ) -> None:

@@ -12,6 +12,7 @@ from tests.hosts.fleet import Fleet
 from tests.hosts.lab import CannotRun, Lab
 from tests.hosts.lab.cache import one_at_a_time
 from tests.hosts.lab.inventory import REPOSITORY
+from tests.hosts.proof import Proof
 
 _HERE = Path(__file__).parent
 _TTL = 3
@@ -51,8 +52,7 @@ def rolled_out(lab: Lab, wheelhouse: Path) -> Iterator[Fleet]:
         "fleet",
         {"etcd": [h1, h2, h3], "watchers": [h1, h2, h3], "web": [h1, h2], "db": [h3]},
         crony_wheelhouse=str(wheelhouse),
-        # The records of all runs of a test are held against what they wrote.
-        crony_node_settings={"ttl": _TTL, "keep_runs": 1000, "stop_grace": 3},
+        crony_node_settings={"ttl": _TTL, "stop_grace": 3},
         crony_watcher_settings={"ttl": _TTL},
     )
     fleet = Fleet(lab, [h1, h2, h3], inventory, _TTL)
@@ -66,3 +66,11 @@ def fleet(rolled_out: Fleet) -> Iterator[Fleet]:
     """Whatever a test does to it, the next one finds it well, with no jobs."""
     yield rolled_out
     rolled_out.restore()
+
+
+@pytest.fixture
+def proof(fleet: Fleet, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Proof]:
+    """On record from before the test's first job on; it judges when the test says so."""
+    proof = Proof(fleet, tmp_path, f"pytest {request.node.nodeid}")
+    yield proof
+    proof.close()

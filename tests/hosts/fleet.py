@@ -7,18 +7,14 @@ import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ansible_mitogen
 import yaml
 
-from crony_ops.local.audit import Audit, Series, audit
 from crony_ops.local.ledger import LedgerLine, ledger_job, read_ledger
-from crony_ops.model.job import Job
-from crony_ops.model.run import GapRecord, RunRecord, read_run
-from crony_ops.schedule import parse_schedule
 from tests.hosts.lab import CommandFailed, Host, Lab, Outcome
 from tests.hosts.lab.inventory import REPOSITORY
 from tests.hosts.warm_cli import WarmCli
@@ -111,48 +107,6 @@ class Fleet:
         quick.write_text(yaml.safe_dump({"etcd": written["etcd"]}))
         return json.loads(self.crony(*arguments, "--output", "json", "--config", str(quick)).out)
 
-    def records(self, *jobs: str) -> list[RunRecord | GapRecord]:
-        """What is on record now of the runs of these jobs."""
-        return [run for document in self._documents(jobs) for run in _runs(document)]
-
-    def settled(
-        self,
-        *jobs: str,
-        earlier: Sequence[RunRecord | GapRecord] = (),
-        frozen: tuple[Host, float] | None = None,
-    ) -> Audit:
-        """Every tick of these comes to be accounted for, from the first that ran up to now, and
-        none is run twice: by what they wrote on the hosts' disks beside what is on record.
-
-        ``earlier`` are records of before: of a run that was lost the true end may come later.
-        ``frozen``: a host, and when it froze (unix seconds). What was under way there woke with it,
-        and may have ended before the agent could see to it: by its own time, when it froze.
-        """
-        until = int(time.time())
-        found = audit((), (), ())
-
-        def sound() -> bool:
-            nonlocal found
-            ledger = self.ledger()
-            documents = self._documents(jobs)
-            now = [run for document in documents for run in _runs(document)]
-            # A job of that name may have been one of an earlier test.
-            ours = [run for run in (*earlier, *now) if _first(run) > self._began]
-            if frozen is not None:
-                ledger = [_by_its_time(line, *frozen) for line in ledger]
-            series = [_series(document, ledger, ours, until) for document in documents]
-            found = audit(series, ledger, ours)
-            return found.sound
-
-        try:
-            self.until(sound, "every tick is accounted for", 40)
-        finally:
-            assert found.sound, (found.unaccounted, found.twice, found.wrong)
-        return found
-
-    def _documents(self, jobs: Sequence[str]) -> list[dict[str, Any]]:
-        return [self.asked("jobs", job) for job in jobs]
-
     def sync(self, jobs: Mapping[str, Mapping[str, Any]], presets: Path = PRESETS) -> None:
         """Make these the cluster's jobs. ``presets`` is the folder of those that they may name."""
         # Beside the inventory: what is in it Ansible takes for a part of it.
@@ -180,9 +134,17 @@ class Fleet:
 
     def ledger_of(self, host: Host) -> list[LedgerLine]:
         """Without what a job of an earlier test may still have written."""
-        path = host.path(LEDGER)
-        lines = read_ledger(path.read_text().splitlines()) if path.exists() else []
+        lines = read_ledger(self.written(host).splitlines())
         return [line for line in lines if line.tick > self._began]
+
+    def written(self, host: Host) -> str:
+        """What is in the ledger on the host's disk."""
+        path = host.path(LEDGER)
+        return path.read_text() if path.exists() else ""
+
+    def clear_ledgers(self) -> None:
+        for host in self.hosts:
+            host.path(LEDGER).unlink(missing_ok=True)
 
     def holder(self, job_id: str) -> Host | None:
         """The one host that has the job."""
@@ -210,50 +172,18 @@ class Fleet:
                 host.heal()
         self.lab.join()
         self.lab.boot(len(self.hosts))
-        self.until(self._well, "every node is up", 60)
+        self.until(self.well, "every node is up", 60)
         if self._has_jobs:
             self.sync({})
-            # A tick is claimed a second ahead at most.
-            self._began = int(time.time()) + 1
-        for host in self.hosts:
-            host.path(LEDGER).unlink(missing_ok=True)
+        # A tick is claimed a second ahead at most.
+        self._began = int(time.time()) + 1
+        self.clear_ledgers()
 
-    def _well(self) -> bool:
+    def well(self) -> bool:
+        """Whether every node is up, with its presets, and no member of etcd complains."""
         status = self.asked("status")
         ready = {
             node["name"] for node in status["nodes"] if node["state"] == "up" and node["presets"]
         }
         healthy = not any(member["error"] for member in status["etcd"])
         return healthy and ready == {host.name for host in self.hosts}
-
-
-def _runs(document: dict[str, Any]) -> list[RunRecord | GapRecord]:
-    return [read_run(json.dumps(run).encode()) for run in document["runs"]]
-
-
-def _by_its_time(line: LedgerLine, host: Host, since: float) -> LedgerLine:
-    under_way = line.node == host.name and line.tick <= since < line.at
-    return replace(line, at=since) if under_way and line.event == "end" else line
-
-
-def _first(run: RunRecord | GapRecord) -> int:
-    return run.first if isinstance(run, GapRecord) else run.tick
-
-
-def _series(
-    document: dict[str, Any],
-    ledger: Sequence[LedgerLine],
-    records: Sequence[RunRecord | GapRecord],
-    until: int,
-) -> Series:
-    name = document["job"]
-    job = Job.model_validate(document["spec"]["job"])
-    ran = (line.tick for line in ledger if line.job == name)
-    recorded = (_first(run) for run in records if run.job_id == name)
-    return Series(
-        job_id=name,
-        schedule=parse_schedule(job.schedule, timezone=job.timezone, job_id=name),
-        after=min((*ran, *recorded)) - 1,
-        until=until,
-        rerun=job.rerun,
-    )

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from tests.faults.proof.history import Kind
 from tests.hosts.fleet import PRESETS
 
 if TYPE_CHECKING:
     from tests.hosts.fleet import Fleet, Play
+    from tests.hosts.proof import Proof
 
 BROKEN = "#!/bin/sh\necho 'the mirror is gone' >&2\nexit 3\n"
 
@@ -57,7 +59,7 @@ def presets(rolled_out: Fleet) -> Iterator[Presets]:
 
 
 def test_a_job_goes_on_where_its_preset_is_and_never_where_it_is_not(
-    fleet: Fleet, presets: Presets
+    fleet: Fleet, presets: Presets, proof: Proof
 ) -> None:
     with_venv = ["work-folder", "python-venv"]
     presets.roll_out({"h1": with_venv, "h2": with_venv})
@@ -86,11 +88,14 @@ def test_a_job_goes_on_where_its_preset_is_and_never_where_it_is_not(
     assert holder is not None
     other = next(host for host in fleet.hosts[:2] if host is not holder)
     before = len(fleet.ledger_of(other))
-    holder.kill()
-    fleet.until(lambda: fleet.holder("report") is other, "the other host with the preset has it")
-    fleet.until(lambda: len(fleet.ledger_of(other)) > before, "it runs there")
-    assert fleet.ledger_of(fleet.hosts[2]) == []
-    fleet.settled("report")
+    with proof.fault(Kind.kill, holder):
+        holder.kill()
+        fleet.until(lambda: fleet.holder("report") is other, "the other one with the preset has it")
+        fleet.until(lambda: len(fleet.ledger_of(other)) > before, "it runs there")
+        assert fleet.ledger_of(fleet.hosts[2]) == []
+        holder.start()
+    fleet.until(fleet.well, "it is back")
+    proof.judge()
 
 
 def test_a_preset_that_fails_is_not_offered_and_harms_nothing_else(

@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 TOLD_AFTER = 0.3
 """Seconds that a process lives before it gets a key: most end sooner, and need none."""
+BUSY = 0.05
+"""Seconds by which a timer goes off late when the event loop has more to do than it can."""
+MOST_TIMES = 10
+"""A process that lives for so many times ``TOLD_AFTER`` is told of, however busy it is."""
 COMMAND_LENGTH = 200
 
 
@@ -61,9 +65,7 @@ class ProcessKeys:
                 command=command[:COMMAND_LENGTH],
                 attempt=attempt,
             )
-            self._timers[key(pid)] = asyncio.get_running_loop().call_later(
-                TOLD_AFTER, self._tell, key(pid)
-            )
+            self._tell_later(key(pid))
 
         def ended(pid: int) -> None:
             self._timers.pop(key(pid)).cancel()
@@ -82,6 +84,19 @@ class ProcessKeys:
     def tell_again(self) -> None:
         """After a new registration: the keys went with the old lease."""
         for key in self._told & self._living.keys():
+            self._tell(key)
+
+    def _tell_later(self, key: str, times: int = MOST_TIMES) -> None:
+        loop = asyncio.get_running_loop()
+        at = loop.time() + TOLD_AFTER
+        self._timers[key] = loop.call_at(at, self._tell_unless_busy, key, at, times - 1)
+
+    def _tell_unless_busy(self, key: str, at: float, times: int) -> None:
+        """A loop that is late has not heard yet of what ended meanwhile. After a thousand starts at
+        once each of them would be told of, and taken away again: most of what etcd had to do."""
+        if times and asyncio.get_running_loop().time() - at > BUSY:
+            self._tell_later(key, times)
+        else:
             self._tell(key)
 
     def _tell(self, key: str) -> None:

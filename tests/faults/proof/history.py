@@ -84,6 +84,8 @@ class Setup(Record):
     ``tolerance`` is how far two of the witnesses may be apart about the time of one event.
     ``settled_within``: how long after the last fault everything may take to be as it should.
     ``may_stay``: the key prefixes that may be left then. ``command`` repeats the run.
+    ``since``: the writes up to this revision are what stood when the record began, each key as it
+    was last written: rules look things up in them, and judge none of them.
     """
 
     began: float
@@ -101,6 +103,7 @@ class Setup(Record):
     settled_within: float = 60.0
     may_stay: tuple[str, ...] = ()
     command: str = ""
+    since: int = 0
 
 
 class Fault(Record):
@@ -170,8 +173,8 @@ class EndState(Record):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """``writes`` in the order of their revisions, from the first of the key space on; orders are
-    among the ``faults``."""
+    """``writes`` in the order of their revisions, from the first of the key space on, or with what
+    stood when the record began before them; orders are among the ``faults``."""
 
     setup: Setup
     ledger: list[Act]

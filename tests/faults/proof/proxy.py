@@ -81,8 +81,8 @@ class Link:
         return len(self._joints)
 
     def cut(self) -> None:
-        """Reset every connection, and each new one, until healed."""
-        self._become(Condition(refuses=True))
+        """Reset every connection, and each new one, until healed. What was held up is lost."""
+        self.condition = Condition(refuses=True)
         self._reset()
 
     def stall(self, *ways: Way) -> None:

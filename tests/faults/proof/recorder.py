@@ -1,4 +1,5 @@
-"""The recorder: every event of the key space, from its first revision to its last.
+"""The recorder: every event of the key space, from its first revision to its last, or from what
+stands on.
 
 It has a connection of its own, which no fault of a link is on, and goes on at the very revision
 after the last that it has, whatever dies meanwhile.
@@ -19,7 +20,7 @@ from tests.faults.proof.history import WRITES, Write, write_line
 if TYPE_CHECKING:
     from crony_ops.store.watch import Delivery
 
-_ALL = "/"
+EVERYTHING = "/"
 """Also what is not of the key space: so that each revision is seen, whatever it is of."""
 _SILENCE = 3.0
 _PAUSE = 0.2
@@ -30,18 +31,36 @@ class RecordIncomplete(Exception):
 
 
 class Recorder:
-    """``revision``: all up to here is on record, so that etcd may forget it."""
+    """``revision``: all up to here is on record, so that etcd may forget it. ``watched``: what is
+    looked at, where not everything may be."""
 
-    def __init__(self, settings: EtcdSettings, prefix: str, folder: Path) -> None:
+    def __init__(
+        self, settings: EtcdSettings, prefix: str, folder: Path, *, watched: str = EVERYTHING
+    ) -> None:
         self.revision = 0
         self._settings = settings
         self._prefix = prefix
+        self._watched = watched
         self._path = folder / WRITES
         self._present: dict[str, int] = {}
 
+    async def begin(self, etcd: Etcd) -> int:
+        """Put on record what stands, and go on from there. The revision up to which that is; it is
+        `Setup.since`. Raises StoreError."""
+        stands = await etcd.range(self._prefix)
+        now = round(time.time(), 3)
+        with self._path.open("w", encoding="utf-8") as file:
+            for entry in sorted(stands.entries, key=lambda entry: entry.mod_revision):
+                value = entry.value.decode("utf-8", "replace")
+                write = Write(entry.mod_revision, now, entry.key, value, entry.lease)
+                file.write(write_line(write))
+                self._present[entry.key] = entry.mod_revision
+        self.revision = stands.revision
+        return stands.revision
+
     async def run(self) -> None:
         """Until cancelled. Raises Compacted should etcd have forgotten what was not recorded."""
-        with self._path.open("w", encoding="utf-8") as file:
+        with self._path.open("a" if self.revision else "w", encoding="utf-8") as file:
 
             def take(delivery: Delivery) -> None:
                 now = round(time.time(), 3)
@@ -64,7 +83,7 @@ class Recorder:
                 while True:
                     try:
                         cluster_id, _ = await etcd.head()
-                        starts = {_ALL: self.revision + 1}
+                        starts = {self._watched: self.revision + 1}
                         await etcd.watch(starts, take, cluster_id=cluster_id, silence=_SILENCE)
                     except Compacted:
                         raise

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from crony_ops.model.run import OpenRun, tick_run_id
+from crony_ops.node.execution.process import spawn
 from crony_ops.node.runs import processes
 from crony_ops.node.runs.processes import ProcessKeys
 from crony_ops.store import Etcd, EtcdSettings
@@ -55,3 +58,26 @@ async def test_a_process_is_told_of_as_long_as_it_runs_whatever_answer_was_lost(
                 await asyncio.sleep(1.5)  # to take the key away has been given up
             link.heal()
         assert (await etcd.get(key) is None) is ends
+
+
+async def test_nobody_is_told_of_a_process_that_ended_while_the_agent_was_busy(
+    server: EtcdServer,
+) -> None:
+    async with (
+        asyncio.timeout(30),
+        Etcd(EtcdSettings(endpoints=(server.endpoint,))) as etcd,
+        asyncio.TaskGroup() as group,
+    ):
+        lease = await etcd.grant(60)
+        before = await etcd.head()
+        hooks = ProcessKeys(etcd, Keys(), "n", lambda: lease, group).hooks(RUN)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        process = spawn(["bash", "-c", "true"], cwd="/", env=dict(os.environ), output=nowhere)
+        os.close(nowhere)
+        hooks["on_process"](process.pid, 1, "true")
+        time.sleep(2 * processes.TOLD_AFTER)  # noqa: ASYNC251 - as to start a thousand others does
+        await process.ended
+        hooks["on_process_end"](process.pid)
+        process.close()
+        await asyncio.sleep(0.1)
+        assert await etcd.head() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,22 +15,23 @@ from crony_ops.node.history import History
 from crony_ops.node.journal import Journal
 from crony_ops.node.report import Report
 from crony_ops.node.reports import Reports
-from crony_ops.store import Batcher
+from crony_ops.store import Batcher, Etcd
+from tests.faults.proof.proxy import Link
 from tests.integration.store.conftest import running
 
 if TYPE_CHECKING:
     import pytest
 
-    from crony_ops.store import Etcd
+    from crony_ops.store import EtcdSettings
     from crony_ops.store.keys import Keys
 
 LIMIT, ENDS = 20, 150
 
 
-def ended(tick: int) -> Report:
+def ended(tick: int, job_id: str = "j") -> Report:
     record = RunRecord(
         run_id=tick_run_id(tick),
-        job_id="j",
+        job_id=job_id,
         tick=tick,
         state=RunState.succeeded,
         node="u",
@@ -85,6 +87,30 @@ async def test_an_end_that_was_told_and_can_not_be_forgotten_yet_counts_once(
         await wait_until(lambda: journal.spool_size() == 0, "both are forgotten")
     assert await told()
     disk.close()
+    journal.close()
+
+
+async def test_ends_of_many_jobs_are_told_together_over_a_slow_link(
+    etcd: Etcd, store_settings: EtcdSettings, keys: Keys, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path)
+    jobs = [f"j{number}" for number in range(200)]
+    async with (
+        Link("n>etcd", int(store_settings.endpoints[0].rpartition(":")[2])) as link,
+        Etcd(store_settings.model_copy(update={"endpoints": (f"127.0.0.1:{link.port}",)})) as own,
+    ):
+        batcher = Batcher(own)
+        history = History(own, keys, journal, lambda: None)
+        reports = Reports(
+            own, batcher, keys, journal, history, keep=10, keep_each=3, spool_limit=1000
+        )
+        for tick, job_id in product((60, 120), jobs):
+            await reports.put_by(ended(tick, job_id))
+        link.slow_down(0.1)
+        async with running(batcher.run()), running(reports.replay()):
+            # One by one, 400 ends would take as many times three answers: four minutes.
+            await wait_until(lambda: journal.spool_size() == 0, "all is told", timeout=30)
+    assert await etcd.count(keys.runs) == 400
     journal.close()
 
 

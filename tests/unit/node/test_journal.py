@@ -42,9 +42,9 @@ def test_a_folder_has_one_agent_at_a_time(tmp_path: Path) -> None:
 
 def test_the_spool_keeps_reports_in_order_until_they_are_told(journal: Journal) -> None:
     first, second = keep(journal, b"one"), keep(journal, b"two")
-    assert journal.spooled() == [Spooled(first, b"one"), Spooled(second, b"two")]
+    assert journal.spooled() == [Spooled(first, "j", b"one"), Spooled(second, "j", b"two")]
     journal.unspool(first)
-    assert journal.spooled() == [Spooled(second, b"two")]
+    assert journal.spooled() == [Spooled(second, "j", b"two")]
     assert keep(journal, b"three") > second
 
 

@@ -23,8 +23,9 @@ from crony_ops.node.ticks.claims import Claimant, Standing
 from crony_ops.node.ticks.holding import Holding
 from crony_ops.store.keys import Keys
 from crony_ops.watcher.cursors import end_pause
-from crony_ops.watcher.moves import step_order
 from crony_ops.watcher.placement import Step
+from crony_ops.watcher.step_order import step_order
+from crony_ops.watcher.view import Given, Seen
 from tests.unit.etcd_model import EtcdModel
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Night:
             now=self.now,
             spec=spec,
             wanted=wanted,
-            given=given,
+            given=Seen(Given.from_json(given.value), given) if given else None,
             cursor=self.etcd.get(KEYS.cursor("j")),
             loss=None,
             fence_delay=5.0,

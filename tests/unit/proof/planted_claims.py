@@ -101,6 +101,32 @@ def a_tick_that_was_taken_and_is_claimed_by_another_node() -> Planted:
 
 
 @plant
+def a_missed_tick_made_up_from_a_cursor_of_the_past() -> Planted:
+    story = sound.quiet(2)
+    before = story.there[story.keys.cursor("j")]
+    story.until(4.3)
+    queued = QueuedRun(run_id=tick_run_id(T + 2), tick=T + 2, reason="made up")
+    last = QueuedRun(run_id=tick_run_id(T + 4), tick=T + 4, reason="made up")
+    losses.missed(story, "j", "node-1", T + 3, T + 3, 1, queued, last)
+    anew = story.there[story.keys.queued("j", queued.run_id)]
+    return Planted(story.history(), "claims hang on the cursor", [before, anew])
+
+
+@plant
+def missed_ticks_given_up_from_a_cursor_of_the_past() -> Planted:
+    story = sound.quiet(3)
+    before = story.there[story.keys.cursor("j")]
+    story.until(6.3)
+    gap = losses.missed(story, "j", "node-1", T + 2, T + 6, 5)
+    return Planted(
+        story.history(),
+        "claims hang on the cursor",
+        [before, gap],
+        also=["a gap counts its ticks"],
+    )
+
+
+@plant
 def a_claim_that_leapt_over_a_tick() -> Planted:
     story = sound.quiet(2)
     before = story.there[story.keys.cursor("j")]

@@ -268,3 +268,18 @@ def a_run_killed_by_nobody() -> Planted:
     story.act("start", run, "node-1")
     end = story.end(run, "killed", reason="killed by ann")
     return Planted(story.history(), "reasons are borne out", [end])
+
+
+@plant
+def a_claim_whose_answer_was_lost_and_that_nobody_looked_up() -> Planted:
+    story = sound.quiet(1)
+    story.until(1.4)
+    run = story.claim("j", T + 2, "node-1")
+    story.fault(Kind.cut_one_way, "node-1>", lasts=1.0, way="down", answers="lost")
+    story.until(14.0)
+    begun = story.act("start", run, "node-1")
+    story.act("end", run, "node-1")
+    story.end(run)
+    opened = story.opened(run)
+    also = ["every tick is accounted for"]  # for none was claimed meanwhile
+    return Planted(story.history(), "a claim in doubt is looked up", [opened, begun], also=also)

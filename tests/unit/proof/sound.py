@@ -110,6 +110,26 @@ def ahead() -> Story:
     return story
 
 
+def ahead_by_an_hour() -> Story:
+    """… and an hour ahead; and that the run was killed before the next began is told late."""
+    story = begun()
+    run = story.claim("j", T + 1, "node-1")
+    story.until(1.02)
+    story.act("start", run, "node-1")
+    story.fault(Kind.clock, "node-1", lasts=0.9, offset="3600")
+    story.wait(0.1)
+    order = losses.kill_order(story, run)
+    story.wait(0.1)
+    killed_at = story.now + 3600
+    story.until(1.4)
+    story.ran("j", T + 2, "node-1", lasts=0.1)
+    story.ran("j", T + 3, "node-1", lasts=0.1)
+    story.ran("j", T + 4, "node-1", lasts=0.1)
+    story.end(run, "killed", reason="killed by ann", ended_at=killed_at)
+    story.write((order.key, None, 0))
+    return story
+
+
 def edited() -> Story:
     """Another schedule: from the edit on, every fifth second."""
     story = quiet(2)

@@ -18,6 +18,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.node_lost,
     lambda: sound.node_lost(on_node_loss="rerun"),
     sound.ahead,
+    sound.ahead_by_an_hour,
     sound.edited,
     sound.paused,
     sound.paused_unheard,

@@ -63,5 +63,6 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         lying.due_and_left(index, trouble),
         lying.wanted_and_left(index, trouble),
         settled.unsettled(index),
+        settled.left_in_doubt(index),
         settled.left_over(index),
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import GapRecord, RunKind
+from crony_ops.model.run import GapRecord, QueuedRun, RunKind
 from tests.faults.proof.checker.index import Claim, assignment, tick_of, timing
 from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
@@ -16,6 +16,7 @@ from tests.faults.proof.history import Kind
 if TYPE_CHECKING:
     from tests.faults.proof.checker.index import Index
     from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Write
 
 
 def unfounded_claims(index: Index, trouble: Trouble) -> Iterator[Violation]:
@@ -134,3 +135,25 @@ def unfounded_accounts(index: Index) -> Iterator[Violation]:
             if index.before(key, write.revision) is None:
                 seen = shown(index.last_write(key, write.revision), write)
                 yield Violation(rule, f"{name}, {why}", seen)
+        yield from _accounted_anew(index, write, gap.job_id, gap.run_id, gap.first)
+    for write in index.under(index.keys.queue):
+        if write.value is not None and index.before(write.key, write.revision) is None:
+            queued = QueuedRun.from_json(write.value.encode())
+            if not queued.rerun:
+                job_id = index.tail(write, index.keys.queue)[0]
+                yield from _accounted_anew(index, write, job_id, queued.run_id, queued.tick)
+
+
+def _accounted_anew(
+    index: Index, write: Write, job_id: str, run_id: str, first: int
+) -> Iterator[Violation]:
+    """What is made up or given up as missed comes behind the cursor that goes with it."""
+    at = run_id.partition("@")[2]
+    cursor = index.keys.cursor(job_id, index.setup.nodes[at].uuid if at else "")
+    before = index.before(cursor, write.revision)
+    stood_at = tick_of(before)
+    if before is None or stood_at is None or index.beside(write, cursor) is None:
+        return
+    if first <= stood_at:
+        what = f"tick {first} of {job_id} was due anew, from a cursor that stood at {stood_at}"
+        yield Violation("claims hang on the cursor", what, (before, write))

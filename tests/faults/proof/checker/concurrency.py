@@ -51,14 +51,15 @@ def _one_at_a_time(index: Index, claim: Claim) -> bool:
 
 
 def _recorded_end(index: Index, job_id: str, run_id: str) -> float:
-    """0 where nobody saw it: then it is known to have run up to its last line only. Not later than
-    it was on record: the node's clock may be ahead."""
+    """0 where nobody saw it, or by a clock that was ahead of its own record: then it is known to
+    have run up to its last line only."""
     return max(
         (
-            min(end.record.ended_at, end.write.at)
+            end.record.ended_at
             for end in index.ends_of.get((job_id, run_id), ())
             if isinstance(end.record, RunRecord)
             and end.record.state not in (RunState.lost, RunState.skipped)
+            and end.record.ended_at <= end.write.at
         ),
         default=0.0,
     )

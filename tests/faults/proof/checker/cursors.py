@@ -77,9 +77,11 @@ def _unaccounted(
         and one.key.endswith(at)
         and record.last > after
     ]
+    # What a clock that is ahead has passed, and is still to come, comes when the cursor is reset.
+    come = int(write.at + index.setup.claim_ahead + index.setup.tolerance)
     left = (
         tick
-        for tick in schedule.between(after, until)
+        for tick in schedule.between(after, min(until, come))
         if tick not in queued
         and not any(gap.first <= tick <= gap.last for gap in gaps)
         and not (job.run_on.bound and _told_of(index, job_id, at, tick))

@@ -61,11 +61,12 @@ def _was_on_its_way(index: Index, trouble: Trouble, claim: Claim, at: float) -> 
     held = index.before(index.keys.job(claim.node, run.job_id), claim.write.revision)
     if freeze is None or held is None:
         return False
-    due = claim.write.at
+    # The claim was made before it was seen.
+    first, last = run.claimed_at, claim.write.at
     if run.kind is RunKind.tick:
         _, splay = timing(assignment(held.value or "").job, run.job_id)
-        due = max(due, run.tick + splay)
-    return due <= freeze.began <= due + AWAKE
+        first, last = max(first, run.tick + splay), max(last, run.tick + splay)
+    return first <= freeze.began <= last + AWAKE
 
 
 def _lease_end(index: Index, claim: Claim, until: float) -> tuple[Write, float] | None:

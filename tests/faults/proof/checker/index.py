@@ -55,7 +55,8 @@ class Index:
             self.requests.setdefault(write.revision, []).append(write)
             self._versions.setdefault(write.key, []).append(write)
             self._revisions.setdefault(write.key, []).append(write.revision)
-            self._kinds[write.key[start:].partition("/")[0]].append(write)
+            if write.revision > self.setup.since:
+                self._kinds[write.key[start:].partition("/")[0]].append(write)
 
     @cached_property
     def end(self) -> int:
@@ -64,7 +65,7 @@ class Index:
         return max((w.revision for w in self.history.writes if w.at <= last), default=0) + 1
 
     def under(self, prefix: str) -> list[Write]:
-        """All writes under a prefix that `Keys` names, or of its one key."""
+        """All writes since the record began under a prefix that `Keys` names, or of its one key."""
         kind, _, rest = prefix[len(self.keys.everything) :].partition("/")
         found = self._kinds.get(kind, [])
         return [one for one in found if one.key.startswith(prefix)] if rest else found
@@ -177,10 +178,11 @@ class Index:
     @cached_property
     def homes(self) -> dict[str, list[str]]:
         """The keys of a job's assignments, whenever they stood, by job."""
-        found: dict[str, dict[str, None]] = defaultdict(dict)
-        for write in self.under(self.keys.jobs):
-            found[self.tail(write, self.keys.jobs)[1]][write.key] = None
-        return {job_id: list(keys) for job_id, keys in found.items()}
+        found: dict[str, list[str]] = defaultdict(list)
+        for key in self._versions:
+            if key.startswith(self.keys.jobs):
+                found[key.rpartition("/")[2]].append(key)
+        return found
 
     def assigned(self, job_id: str, revision: int) -> list[Write]:
         """The job's assignments right before the revision."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 RULE = "in the end all is as it should be"
 LEFT = "nothing is left over"
+DOUBT = "a claim in doubt is looked up"
+LOOKED_UP = 8.0
+"""Seconds in which a claim in doubt is looked up, and what it claimed starts."""
 PATIENCE = 15.0
 """Seconds of rest after which a run is over, or taken from its queue."""
 MORE_DESCRIPTORS = 16
@@ -42,6 +45,21 @@ def unsettled(index: Index) -> Iterator[Violation]:
             until = _rests_since(index, key) if key.startswith(keys.queue) else end.at
             if write.at < quiet_since and until - quiet_since > PATIENCE:
                 yield Violation(RULE, f"a run was left: {key}", (write,))
+
+
+def left_in_doubt(index: Index) -> Iterator[Violation]:
+    """Runs that were claimed while answers were lost, and started only long after all was well: who
+    looks up at once what became of a claim starts it at once."""
+    inflicted = (fault for fault in index.history.faults if fault.is_inflicted)
+    well_since = max((fault.ended or fault.began for fault in inflicted), default=0.0)
+    for claim in index.claims:
+        acts = index.acts_of.get((claim.run.job_id, claim.run.run_id))
+        if claim.write.at <= well_since and acts and acts[0].at > well_since + LOOKED_UP:
+            late = acts[0].at - well_since
+            what = (
+                f"{claim.run.run_id} of {claim.run.job_id} started {late:.0f} s after all was well"
+            )
+            yield Violation(DOUBT, what, (claim.write, acts[0]))
 
 
 def _rests_since(index: Index, queued: str) -> float:

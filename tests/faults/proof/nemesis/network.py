@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from tests.faults.proof.history import Kind
+from tests.faults.proof.nemesis.plan import LOST_ANSWERS
 from tests.faults.proof.proxy import Link, Way
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ class Network:
                 _disturb(link, step)
             await asyncio.sleep(step.lasts)
             for link in links:
+                if step.detail == LOST_ANSWERS:
+                    link.cut()
                 link.heal()
 
     def _links(self, target: str) -> list[Link]:

@@ -7,7 +7,7 @@ import contextlib
 import functools
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 CHANGING = 24
 """Jobs that syncs add, edit and remove."""
 _CHANGES = (1, 5)
+_PAUSED_TOGETHER = 12
 _WHO = "nemesis"
 _AHEAD = 60
 _AGAIN = 1.0
@@ -66,13 +67,15 @@ class People:
             case Kind.run:
                 job = chance.choice(self._lasting)
                 await self._told(
-                    Kind.run, job, lambda: run.run_job(self._settings, job, None, False, None, True)
+                    Kind.run,
+                    [job],
+                    lambda: run.run_job(self._settings, job, None, False, None, True),
                 )
             case Kind.kill_run:
                 await self._kill_some_run(chance)
             case Kind.rebalance:
                 order = rebalance.order_rebalance
-                await self._told(Kind.rebalance, "", lambda: order(self._settings, False, None))
+                await self._told(Kind.rebalance, [""], lambda: order(self._settings, False, None))
 
     async def sync(self, **detail: str) -> None:
         """Make the cluster's jobs the wanted ones. Raises CronyError."""
@@ -113,7 +116,7 @@ class People:
         }
         for job in sorted(ahead):
             reset = functools.partial(cursor.reset_cursors, self._settings, job, yes=True)
-            await self._told(Kind.reset_cursor, job, reset)
+            await self._told(Kind.reset_cursor, [job], reset)
 
     async def rest(self) -> None:
         """Pause every job, so that nothing is due any more. Raises StoreError."""
@@ -128,21 +131,21 @@ class People:
     def _settings(self) -> EtcdSettings:
         return self._cluster.settings
 
-    async def _told(self, kind: Kind, target: str, order: Callable[[], Awaitable[object]]) -> bool:
-        """Whether it was confirmed."""
-        try:
-            with self._diary.noted(kind, target) as detail:
-                try:
-                    await order()
-                except CronyError as error:
+    async def _told(
+        self, kind: Kind, targets: Sequence[str], order: Callable[[], Awaitable[object]]
+    ) -> None:
+        """One order, and a note of it for each of its targets."""
+        with contextlib.suppress(CronyError), contextlib.ExitStack() as notes:
+            details = [notes.enter_context(self._diary.noted(kind, one)) for one in targets]
+            try:
+                await order()
+            except CronyError as error:
+                for detail in details:
                     detail["refused"] = str(error)
-                    raise
-        except CronyError:
-            return False
-        return True
+                raise
 
     async def _insisted(
-        self, kind: Kind, target: str, order: Callable[[], Awaitable[object]]
+        self, kind: Kind, targets: Sequence[str], order: Callable[[], Awaitable[object]]
     ) -> None:
         """Again and again while etcd is away: it is one order, confirmed when it is."""
 
@@ -157,7 +160,7 @@ class People:
                         raise
                     await asyncio.sleep(_AGAIN)
 
-        await self._told(kind, target, again)
+        await self._told(kind, targets, again)
 
     async def _sync_changes(self, chance: random.Random) -> None:
         """Two people sync at once now and then: the one does what the other has done already."""
@@ -186,23 +189,24 @@ class People:
         return {word: " ".join(jobs) for word, jobs in changes.items() if jobs}
 
     async def _pause_a_while(self, chance: random.Random, lasts: float) -> None:
-        job = chance.choice(sorted(self.wanted))
+        some = chance.sample(self._lasting, _PAUSED_TOGETHER)
+        jobs = chance.choice(([chance.choice(sorted(self.wanted))], some))
         order = Pause(who=_WHO, at=time.time())
-        await self._told(Kind.pause, job, lambda: pause.pause_jobs(self._settings, [job], order))
+        await self._told(Kind.pause, jobs, lambda: pause.pause_jobs(self._settings, jobs, order))
         await asyncio.sleep(lasts)
-        # Also where no answer came: it may be paused all the same.
-        await self._insisted(Kind.resume, job, lambda: pause.resume_jobs(self._settings, [job]))
+        # Also where no answer came: they may be paused all the same.
+        await self._insisted(Kind.resume, jobs, lambda: pause.resume_jobs(self._settings, jobs))
 
     async def _cordon_a_while(self, step: Step) -> None:
         uuid = node_uuid(CLUSTER, step.target)
         order = Cordon(who=_WHO, at=time.time(), evict="evict" in step.detail)
         settings = self._settings
         await self._told(
-            Kind.cordon, step.target, lambda: cordon.write_cordon(settings, uuid, order)
+            Kind.cordon, [step.target], lambda: cordon.write_cordon(settings, uuid, order)
         )
         await asyncio.sleep(step.lasts)
         await self._insisted(
-            Kind.uncordon, step.target, lambda: cordon.write_cordon(settings, uuid, None)
+            Kind.uncordon, [step.target], lambda: cordon.write_cordon(settings, uuid, None)
         )
 
     async def _kill_some_run(self, chance: random.Random) -> None:
@@ -218,7 +222,7 @@ class People:
         ends = kill.end_runs
         await self._told(
             Kind.kill_run,
-            f"{chosen.job_id}/{chosen.run_id}",
+            [f"{chosen.job_id}/{chosen.run_id}"],
             lambda: ends(self._settings, view, [chosen], order, wait=False),
         )
 

@@ -19,8 +19,16 @@ ALL, LEADER, ONE = "all", "leader", "one"
 """Targets among the etcd members or watchers that are known only when it comes to it."""
 _SETTLING = 2.0
 """Seconds at the beginning, and after a rolling restart, in which nothing is done."""
+_LAST = 6.0
+"""Seconds at the very end: in the first half all comes to be well, later answers are lost."""
 _ROLLING_EVERY = 240.0
 _ROLLING_STEP = 1.0
+LOST_ANSWERS = {"way": "down", "answers": "lost"}
+"""A link that is cut one way, and then for good: what was asked through it was done."""
+_HELD_UP = {"held up": "yes"}
+_HELD_UP_BEFORE = 1.0
+"""Seconds: every agent claims something in each."""
+_ARRIVES_BEFORE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +52,50 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Deed:
     """A kind of step and how it may turn out: ``lasts`` from … to … seconds; ``rest``: so long
-    the lane does nothing after it, at the least."""
+    the lane does nothing after it, at the least. ``overtaken``: what the process sent right before
+    is held up on its way, and arrives while it is still away."""
 
     kind: Kind
     targets: Sequence[str] = ("",)
     lasts: tuple[float, float] = (0.0, 0.0)
     details: Sequence[dict[str, str]] = ({},)
     rest: float = 0.3
+    overtaken: bool = False
 
 
 def plan(seed: int, duration: float, *, disk: bool = True, orders: bool = True) -> list[Step]:
     """In order of time; all is over by ``duration`` seconds. ``disk``: whether an agent has one
     of its own."""
     found: list[list[Step]] = []
-    for began, ended in _windows(duration):
+    lanes_end = duration - _LAST
+    for began, ended in _windows(lanes_end):
         for name, lane in _lanes(disk=disk, orders=orders).items():
             chance = random.Random(f"{seed} {name} {began}")
             found.append(list(_fill(lane, chance, began, ended)))
-        found.append(list(_rolling_restart(ended)) if ended < duration else [])
-    return list(heapq.merge(*found, key=lambda step: step.at))
+        found.append(list(_rolling_restart(ended)) if ended < lanes_end else [])
+    if any(found):
+        found.append([_last(name, duration) for name in NODES])
+    steps = list(heapq.merge(*found, key=lambda step: step.at))
+    held_up = [step for step in steps if step.detail == _HELD_UP]
+    return [step for step in steps if not any(_is_in_the_way(step, one) for one in held_up)]
+
+
+def _last(node: str, duration: float) -> Step:
+    """Claims are made whose answers are lost, and no death of their node settles them later."""
+    at = round(duration - _LAST / 2, 3)
+    return Step(at, Kind.cut_one_way, f"{node}>", 1.5, LOST_ANSWERS)
+
+
+def _is_in_the_way(step: Step, held_up: Step) -> bool:
+    """Whether it is another fault of the same links at the same time."""
+    client, joined, _ = step.target.partition(">")
+    return (
+        joined != ""
+        and step is not held_up
+        and held_up.target == f"{client}>"
+        and step.at <= held_up.until
+        and step.until >= held_up.at
+    )
 
 
 def _windows(duration: float) -> Iterator[tuple[float, float]]:
@@ -97,10 +130,14 @@ def _fill(lane: Lane, chance: random.Random, began: float, ended: float) -> Iter
         chance.shuffle(deck)
         for deed in deck:
             lasts = chance.uniform(*deed.lasts)
-            if at + lasts > ended - _SETTLING:
+            if at + _HELD_UP_BEFORE + lasts > ended - _SETTLING:
                 return
             target, detail = chance.choice(deed.targets), chance.choice(deed.details)
             number = chance.randrange(1 << 30)
+            if deed.overtaken:
+                held_up = lasts + _HELD_UP_BEFORE - _ARRIVES_BEFORE
+                yield Step(round(at, 3), Kind.drop, f"{target}>", round(held_up, 3), _HELD_UP)
+                at += _HELD_UP_BEFORE
             yield Step(round(at, 3), deed.kind, target, round(lasts, 3), detail, number)
             at += lasts + deed.rest + chance.uniform(*lane.pause)
 
@@ -148,6 +185,7 @@ def _agent_deeds(names: Sequence[str]) -> list[Deed]:
         Deed(Kind.kill, names, (TTL, 2.5 * TTL), rest=1.0),
         Deed(Kind.freeze, names, (0.2, TTL)),
         Deed(Kind.freeze, names, (TTL, 3 * TTL), rest=1.0),
+        Deed(Kind.freeze, names, (1.5 * TTL, 2.5 * TTL), rest=1.0, overtaken=True),
         Deed(Kind.restart, names, (0.3, 1.0), rest=1.0),
         Deed(Kind.clock, names, (1.0, 4.0), _SKEWS),
     ]
@@ -169,7 +207,7 @@ def _disk_deeds() -> list[Deed]:
 def _link_deeds(clients: Sequence[str]) -> list[Deed]:
     single = [f"{client}>{member}" for client in clients for member in ETCDS]
     whole = [f"{client}>" for client in clients]
-    ways = ({"way": "up"}, {"way": "down"})
+    ways = ({"way": "up"}, {"way": "down"}, LOST_ANSWERS)
     return [
         Deed(Kind.cut, [*single, *whole], (0.1, 2.0)),
         Deed(Kind.cut, whole, (TTL, 2 * TTL), rest=1.0),
@@ -188,7 +226,9 @@ def _order_lanes() -> dict[str, Lane]:
     asked = [*[Deed(Kind.run)] * 3, *[Deed(Kind.kill_run)] * 2, Deed(Kind.rebalance)]
     return {
         "files": Lane([Deed(Kind.sync)], (3.0, 7.0)),
-        "pauses": Lane([Deed(Kind.pause, lasts=(1.0, 8.0))], (0.5, 4.0)),
+        "pauses": Lane(
+            [Deed(Kind.pause, lasts=(0.8, 2.5)), Deed(Kind.pause, lasts=(1.0, 8.0))], (0.5, 4.0)
+        ),
         "cordons": Lane([Deed(Kind.cordon, tuple(NODES), (3.0, 10.0), evict)], (4.0, 12.0)),
         "people": Lane(asked, (1.0, 4.0)),
     }

@@ -1,0 +1,142 @@
+"""The proof of the promise on real hosts: what a test does to them, judged by the rules of
+`make faults`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.faults.proof.checker import check
+from tests.faults.proof.checker.tally import tally
+from tests.faults.proof.history import (
+    END,
+    LEDGER,
+    EndState,
+    History,
+    Kind,
+    NodeSetup,
+    Setup,
+    read_history,
+    write_history,
+)
+from tests.faults.proof.nemesis.diary import Diary
+from tests.faults.proof.report import report
+
+if TYPE_CHECKING:
+    from tests.hosts.fleet import Fleet
+    from tests.hosts.lab import Host
+
+
+class Proof:
+    """From when it is made, with no jobs yet, all is on record in ``folder``: what the jobs write
+    on the hosts' disks, every write of the key space, and the faults that it is told of.
+
+    A host is a node, a watcher and a member of etcd, and a fault of it is one of each: `h1`,
+    `watcher-h1`, `etcd-h1`. ``command`` repeats the test.
+    """
+
+    def __init__(self, fleet: Fleet, folder: Path, command: str) -> None:
+        self._fleet = fleet
+        self._folder = folder
+        self._command = command
+        self._diary = Diary()
+        config = str(fleet.inventory / "cli.yaml")
+        record = [sys.executable, "-m", "tests.hosts.recording", config, str(folder)]
+        self._recording = subprocess.Popen(
+            fleet.lab.inside(record), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._since = int(self._heard())
+        self._began = time.time()
+        fleet.clear_ledgers()
+
+    @contextmanager
+    def fault(self, kind: Kind, host: Host) -> Iterator[None]:
+        """What is done to a host inside began when this is entered, and is over when it is left."""
+        with self._noted(kind, host.name, _watcher(host), _etcd(host)):
+            yield
+
+    @contextmanager
+    def split(self, one: Host, other: Host) -> Iterator[None]:
+        """Neither reaches the other: its member of etcd, its node, its watcher."""
+        links = (
+            f"{client}>{_etcd(to)}"
+            for here, to in ((one, other), (other, one))
+            for client in (here.name, _watcher(here), _etcd(here))
+        )
+        with self._noted(Kind.cut, *links):
+            self._fleet.lab.split(one, other)
+            yield
+            self._fleet.lab.join()
+
+    def judge(self) -> None:
+        """All is as it should be by now, and the jobs run: they are taken away, and what was
+        recorded is held against the rules. Raises AssertionError with the report."""
+        setup = self._setup()
+        self._go_on()
+        self._fleet.sync({})
+        self._go_on()
+        history = self._history(setup)
+        violations = check(history)
+        assert not violations, report(tally(history), violations, setup.command)
+
+    def close(self) -> None:
+        """Whether or not it came to a judgement."""
+        self._recording.communicate()
+
+    def _setup(self) -> Setup:
+        fleet = self._fleet
+        return Setup(
+            began=self._began,
+            nodes={
+                node["name"]: NodeSetup(
+                    uuid=node["uuid"], groups=node["groups"], presets=node["presets"]
+                )
+                for node in fleet.asked("status")["nodes"]
+            },
+            watchers=tuple(map(_watcher, fleet.hosts)),
+            etcds=tuple(map(_etcd, fleet.hosts)),
+            ttl=fleet.ttl,
+            watcher_ttl=fleet.ttl,
+            command=self._command,
+            since=self._since,
+        )
+
+    def _history(self, setup: Setup) -> History:
+        ledger = "".join(self._fleet.written(host) for host in self._fleet.hosts)
+        (self._folder / LEDGER).write_text(ledger)
+        end = EndState.from_json((self._folder / END).read_bytes())
+        write_history(History(setup, [], self._diary.faults, [], end), self._folder)
+        return read_history(self._folder)
+
+    def _go_on(self) -> None:
+        """Let the recording go on, and hear how far it has come."""
+        assert self._recording.stdin is not None
+        self._recording.stdin.write("\n")
+        self._recording.stdin.flush()
+        self._heard()
+
+    def _heard(self) -> str:
+        assert self._recording.stdout is not None
+        said = self._recording.stdout.readline()
+        assert said, f"the recording ended with {self._recording.wait()}"
+        return said
+
+    @contextmanager
+    def _noted(self, kind: Kind, *targets: str) -> Iterator[None]:
+        with ExitStack() as notes:
+            for target in targets:
+                notes.enter_context(self._diary.noted(kind, target))
+            yield
+
+
+def _watcher(host: Host) -> str:
+    return f"watcher-{host.name}"
+
+
+def _etcd(host: Host) -> str:
+    return f"etcd-{host.name}"
