@@ -4,6 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/installed
 ETCD := .venv/etcd
 SSHD := .venv/sshd
+CRON := .venv/cron
 WHEELHOUSE := dist/wheelhouse
 
 # The distribution's etcd, if `make test` had to fetch it, goes before the wheel's.
@@ -12,7 +13,7 @@ export PATH := $(CURDIR)/$(ETCD)/usr/bin:$(PATH)
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test fuzz hosts faults soak lint bench wheelhouse clean etcd sshd nspawn always
+.PHONY: help demo up test fuzz hosts faults soak lint bench wheelhouse clean etcd sshd cron nspawn always
 
 help: ## print this
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -23,8 +24,10 @@ demo: $(INSTALLED) ## a cluster on this machine loses a node and its leader; eve
 up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl-C
 	@$(BIN)/crony-ops up
 
-test: $(INSTALLED) etcd sshd ## all tests but `hosts` and `faults`, against real etcd servers
+# The hosts come last and one by one: they measure times, so nothing runs beside them.
+test: $(INSTALLED) etcd sshd nspawn wheelhouse ## all tests: against real etcd servers, processes and hosts (20 minutes)
 	@$(BIN)/pytest -q --ignore=tests/hosts --ignore=tests/faults/test_the_promise.py -n 3 --dist worksteal
+	@$(BIN)/pytest -q -rs tests/hosts
 
 # Round after round until the time is over, and the round that it ends in is finished. What fails
 # stands in .hypothesis, and the next `make test` tries it first.
@@ -33,8 +36,7 @@ fuzz: $(INSTALLED) ## random cases for cores and readers: make fuzz SECONDS=600
 		$(BIN)/pytest -q tests/unit tests/integration -m fuzz --hypothesis-profile=fuzz \
 			-n 3 --dist worksteal --timeout=1800 || exit 1; done
 
-# They measure times, so nothing runs beside them.
-hosts: $(INSTALLED) etcd nspawn wheelhouse ## the tests on real hosts: Ansible, systemd, power cuts (as root; 12 minutes)
+hosts: $(INSTALLED) etcd nspawn wheelhouse ## those on hosts alone: Ansible, systemd, power cuts (as root; 10 minutes)
 	@$(BIN)/pytest -q -rs tests/hosts
 
 faults: $(INSTALLED) etcd ## the promise, proven under faults: make faults DURATION=600 SEED=7
@@ -51,7 +53,7 @@ lint: $(INSTALLED) ## format, lint, types, import layers, YAML, playbooks and ro
 	@$(BIN)/yamllint -s .
 	@PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/ansible-lint -q
 
-bench: $(INSTALLED) ## the benchmarks, each beside its floor
+bench: $(INSTALLED) cron ## the benchmarks, each beside its floor: make bench ONLY="sync growth" (all: 20 minutes)
 	@$(BIN)/python -m bench $(ONLY)
 
 # What goes to hosts is built here, for they may reach no index. For hosts whose Python or machine is
@@ -100,6 +102,17 @@ sshd:
 		{ apt-get update -qq && apt-get download -qq openssh-server libwrap0; }; } && \
 		for package in *.deb; do dpkg -x "$$package" .; done && rm *.deb; } >/dev/null 2>&1 || \
 		echo "no sshd from apt: what needs one is not tested"
+
+# Unpacked, so that none runs on this machine: the benchmark starts it where it sees its own crontab
+# alone. That takes root.
+cron:
+	@command -v cron >/dev/null || [ -x $(CRON)/usr/sbin/cron ] || [ "$$(id -u)" != 0 ] || \
+		! command -v apt-get >/dev/null || { \
+		mkdir -p $(CRON) && cd $(CRON) && { \
+		apt-get download -qq cron 2>/dev/null || \
+		{ apt-get update -qq && apt-get download -qq cron; }; } && \
+		dpkg -x cron_*.deb . && rm cron_*.deb; } >/dev/null 2>&1 || \
+		echo "no cron from apt: it is not measured"
 
 # What boots hosts for tests. Where this can't be had those tests are skipped, and say what lacks.
 nspawn:

@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import grpc.aio
+from etcd3.etcdrpc import rpc_pb2_grpc as stubs
+
 from crony_ops.local.child import Child
 from crony_ops.local.etcd import choose_ports, etcd_command
 from crony_ops.local.waiting import wait_until
@@ -41,3 +44,12 @@ async def etcd_server() -> AsyncIterator[Etcd]:
                 yield etcd
         finally:
             server.kill()
+
+
+@asynccontextmanager
+async def bare_stub(etcd: Etcd) -> AsyncIterator[stubs.KVStub]:
+    """To the server of that client, with nothing around it: what floors are measured with."""
+    [address] = etcd.settings.addresses
+    unlimited = (("grpc.max_receive_message_length", -1),)
+    async with grpc.aio.insecure_channel(address, options=unlimited) as channel:
+        yield stubs.KVStub(channel)

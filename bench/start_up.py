@@ -1,84 +1,72 @@
 """How long a command takes from its start to its end, as a person waits for it.
 
-The floor: an interpreter that imports the libraries that the command can't do without.
+The floor: an interpreter that imports the libraries that the command can't do without and, for
+`status`, reads through bare gRPC stubs what it has to know of.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from bench.command import crony_ops, python
 from bench.etcd_server import etcd_server, scratch
 from bench.job_files import write_job_files
-from bench.side_by_side import Measure, Row, seconds, side_by_side
+from bench.row import at_most
+from bench.side_by_side import side_by_side
+from bench.stored_cluster import put_cluster
 from crony_ops.catalog import load_catalog
-from crony_ops.model.node import Node
-from crony_ops.model.spec import Assignment
-from crony_ops.store import Etcd, Txn, put
 from crony_ops.store.keys import Keys
 
-_PAIRS = 5
-_FILES, _JOBS_EACH = 20, 50
-_STATUS_NEEDS = "asyncio, croniter, etcd3.etcdrpc, grpc.aio, pydantic, rich.table, typer"
+if TYPE_CHECKING:
+    from bench.row import Row
+
+_FILES, _JOBS_EACH, _NODES = 200, 50, 100
+_READ_ALL = """\
+import asyncio, sys
+import croniter, grpc.aio, pydantic, rich.table, typer
+from etcd3.etcdrpc import rpc_pb2 as rpc
+from etcd3.etcdrpc import rpc_pb2_grpc as stubs
+
+async def read():
+    address, *prefixes = sys.argv[1:]
+    unlimited = [("grpc.max_receive_message_length", -1)]
+    async with grpc.aio.insecure_channel(address, options=unlimited) as channel:
+        for prefix in prefixes:
+            start = prefix.encode()
+            await stubs.KVStub(channel).Range(
+                rpc.RangeRequest(
+                    key=start, range_end=start[:-1] + b"0", keys_only=prefix.endswith("/job/")
+                )
+            )
+
+asyncio.run(read())
+"""
 
 
-async def run() -> AsyncIterator[Row]:
+async def run() -> AsyncGenerator[Row, None]:
     with scratch() as folder:
         jobs = write_job_files(Path(folder, "jobs"), _FILES, _JOBS_EACH)
         one = min(jobs.iterdir())
         yield await side_by_side(
-            "crony-ops --help", _command("--help"), _imports("typer"), seconds(0.3), _PAIRS
+            "crony-ops --help", crony_ops("--help"), python("import typer"), at_most(0.3)
         )
         yield await side_by_side(
             "crony-ops validate, one file of 50 jobs",
-            _command("validate", str(one)),
-            _imports("croniter, pydantic, rich.table, typer, yaml"),
-            seconds(0.6),
-            _PAIRS,
+            crony_ops("validate", str(one)),
+            python("import croniter, pydantic, rich.table, typer, yaml"),
+            at_most(0.5),
         )
+        keys = Keys()
+        specs = (await asyncio.to_thread(load_catalog, jobs)).specs
         async with etcd_server() as etcd:
-            await _put_cluster(etcd, jobs)
+            await put_cluster(etcd, keys, specs, _NODES)
+            [address] = etcd.settings.addresses
             yield await side_by_side(
-                "crony-ops status, 1,000 jobs",
-                _command("status", "--endpoints", etcd.settings.endpoints[0]),
-                _imports(_STATUS_NEEDS),
-                seconds(0.7),
-                _PAIRS,
+                "crony-ops status, 10,000 jobs on 100 nodes",
+                crony_ops("status", "--endpoints", address),
+                python(_READ_ALL, address, keys.nodes, keys.rosters, keys.specs, keys.jobs),
+                at_most(1.0),
             )
-
-
-def _command(*arguments: str) -> Measure:
-    return lambda: _timed("-m", "crony_ops.cli.main", *arguments)
-
-
-def _imports(modules: str) -> Measure:
-    return lambda: _timed("-c", f"import {modules}")
-
-
-async def _timed(*arguments: str) -> float:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("CRONY_")}
-    began = time.perf_counter()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, stdout=asyncio.subprocess.DEVNULL, env=env
-    )
-    if await process.wait() != 0:
-        raise RuntimeError(f"{arguments} ended with status {process.returncode}")
-    return time.perf_counter() - began
-
-
-async def _put_cluster(etcd: Etcd, jobs: Path) -> None:
-    """All the jobs, each assigned to the one node."""
-    keys, now = Keys(), time.time()
-    node = Node(uuid="n1", name="node-1", incarnation=1, version="", renewed_at=now, groups=("db",))
-    await etcd.put(keys.node("n1"), node.to_json())
-    for job_id, spec in load_catalog(jobs).specs.items():
-        assignment = Assignment(job=spec.job, sha256=spec.sha256, spec_revision=1, assigned_at=now)
-        ops = (
-            put(keys.spec(job_id), spec.to_json()),
-            put(keys.job("n1", job_id), assignment.to_json()),
-        )
-        await etcd.txn(Txn((), ops))

@@ -9,12 +9,13 @@ import asyncio
 import itertools
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.etcd_server import scratch
-from bench.side_by_side import Row, side_by_side, times
+from bench.row import Row, times
+from bench.side_by_side import side_by_side
 from crony_ops.model.job import Job
 from crony_ops.model.run import RunState
 from crony_ops.node.execution.attempts import Execution
@@ -28,7 +29,7 @@ RUNS = 1_000
 _JOB = Job(schedule="@daily", shell="true")
 
 
-async def run() -> AsyncIterator[Row]:
+async def run() -> AsyncGenerator[Row, None]:
     with scratch() as folder:
         runs = RunFolder(Path(folder), keep=10)
         numbers = itertools.count()
@@ -40,10 +41,10 @@ async def run() -> AsyncIterator[Row]:
                     group.create_task(_run(runs, next(numbers)))
             return time.perf_counter() - began
 
-        command = command_line(_JOB, runs.files("bench", "floor"), 1, wrapped=False)
+        command = bare_command(_JOB, Path(folder))
 
         async def floor() -> float:
-            return await asyncio.to_thread(_spawn_all, command)
+            return await asyncio.to_thread(spawn_all, command, RUNS)
 
         yield await side_by_side("1,000 runs of `true`", ours, floor, times(1.5))
 
@@ -70,8 +71,15 @@ def _no_session() -> aiohttp.ClientSession:
     raise AssertionError("a shell job asks for no HTTP session")
 
 
-def _spawn_all(command: list[str]) -> float:
+def bare_command(job: Job, folder: Path) -> list[str]:
+    """What an agent starts for the job, without anything of the agent's around it."""
+    files = RunFolder(folder, keep=1).files("bench", "floor")
+    return command_line(job, files, 1, wrapped=False)
+
+
+def spawn_all(command: list[str], times: int) -> float:
+    """One after the other; the seconds that it took."""
     began = time.perf_counter()
-    for _ in range(RUNS):
+    for _ in range(times):
         os.waitpid(os.posix_spawn(command[0], command, os.environ), 0)
     return time.perf_counter() - began
