@@ -11,17 +11,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crony_ops.store.keys import Keys
 from tests.faults.proof.checker import check
 from tests.faults.proof.checker.tally import tally
 from tests.faults.proof.history import (
     END,
     LEDGER,
     EndState,
+    WRITES,
     History,
     Kind,
     NodeSetup,
     Setup,
     read_history,
+    read_write,
     write_history,
 )
 from tests.faults.proof.nemesis.diary import Diary
@@ -30,6 +33,8 @@ from tests.faults.proof.report import report
 if TYPE_CHECKING:
     from tests.hosts.fleet import Fleet
     from tests.hosts.lab import Host
+
+_KEYS = Keys()
 
 
 class Proof:
@@ -79,6 +84,7 @@ class Proof:
         setup = self._setup()
         self._go_on()
         self._fleet.sync({})
+        self._fleet.until(self._all_told, "of each run that began there is a record")
         self._go_on()
         history = self._history(setup)
         violations = check(history)
@@ -105,6 +111,13 @@ class Proof:
             command=self._command,
             since=self._since,
         )
+
+    def _all_told(self) -> bool:
+        """What ran without etcd, under no claim, is told some time after it ended."""
+        # The last line may be half written.
+        *lines, _ = (self._folder / WRITES).read_text().split("\n")
+        written = {read_write(line).key for line in lines}
+        return all(_KEYS.run(line.job, line.run) in written for line in self._fleet.ledger())
 
     def _history(self, setup: Setup) -> History:
         ledger = "".join(self._fleet.written(host) for host in self._fleet.hosts)

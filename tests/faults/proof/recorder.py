@@ -77,6 +77,7 @@ class Recorder:
                         self._present.pop(event.key, None)
                     write = Write(event.revision, now, event.key, value, lease, previous)
                     file.write(write_line(write))
+                file.flush()  # whoever wants to knows of it while the record goes on
                 self.revision = max(self.revision, delivery.complete_to)
 
             async with Etcd(self._settings) as etcd:
