@@ -17,8 +17,8 @@ from tests.faults.proof.checker.tally import tally
 from tests.faults.proof.history import (
     END,
     LEDGER,
-    EndState,
     WRITES,
+    EndState,
     History,
     Kind,
     NodeSetup,

@@ -67,8 +67,8 @@ class Execution:
     ) -> None:
         """``on_process`` is told of each process at its start (pid, attempt, command; for an HTTP
         job a count of requests stands for the pid), ``on_process_end`` of its end (pid).
-        ``fenced`` is asked right before each attempt (by its number): how the run ends instead and
-        why, or None.
+        ``fenced`` is asked right before each attempt (by its number), and of an HTTP job again
+        when it is connected: how the run ends instead and why, or None.
         """
         self.job = job
         self._meta = RunMeta(context=context, job=job, boot_id=boot_id())
@@ -229,11 +229,17 @@ class Execution:
             self._stop.give(*refusal)
         return self._stop.given is not None
 
-    async def _request(self, action: HttpAction, number: int, began: float) -> Ended:
+    async def _request(self, action: HttpAction, number: int, began: float) -> Ended | None:
         counted = next(_request_numbers)
         self._on_process(counted, number, f"{action.method} {shown_url(action.url)}")
         ended = await http_attempt.make_request(
-            self._meta, self._files, number, began, self._session, self._stop
+            self._meta,
+            self._files,
+            number,
+            began,
+            self._session,
+            self._stop,
+            may_be_sent=lambda: not self._ends_here(number),
         )
         self._on_process_end(counted)
         return ended

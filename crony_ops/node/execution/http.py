@@ -21,7 +21,8 @@ from crony_ops.node.execution.pattern import found_in
 from crony_ops.node.execution.tls import context_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from types import SimpleNamespace
 
     from crony_ops.model.job import HttpAction
     from crony_ops.node.execution.run_folder import RunContext
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024
 _GZIP_OR_DEFLATE = 47
+
+
+class NotSent(Exception):
+    """Once it was connected, the request might not be sent any more."""
 
 
 @dataclass(slots=True)
@@ -83,7 +88,28 @@ def open_session() -> aiohttp.ClientSession:
         auto_decompress=False,
         headers={"User-Agent": "crony-ops", "Accept-Encoding": "identity"},
         trust_env=False,
+        trace_configs=[_last_look()],
     )
+
+
+def _last_look() -> aiohttp.TraceConfig:
+    """Connecting may take a while, or this process may be frozen meanwhile: whoever asks has the
+    last word when the request is about to be written, which is what aiohttp calls "sent" here."""
+
+    async def look(
+        _session: aiohttp.ClientSession,
+        asked: SimpleNamespace,
+        _request: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        if getattr(asked, "was_sent", False):
+            return  # it goes on to where it is redirected
+        if not asked.trace_request_ctx():
+            raise NotSent
+        asked.was_sent = True
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(look)
+    return config
 
 
 def texts_of(action: HttpAction) -> Iterator[str]:
@@ -113,10 +139,13 @@ async def ask(
     told: Mapping[str, str],
     secrets: Secrets,
     answer: Answer,
+    *,
+    may_be_sent: Callable[[], bool],
 ) -> None:
     """Fills the answer as it comes; the time in all is the caller's. ``told``: headers that are
-    sent besides the job's own, which have the last word. Raises NoAnswer for all that the server
-    or the network does wrong, and NoTls."""
+    sent besides the job's own, which have the last word. ``may_be_sent`` is asked once, when it is
+    connected. Raises NoAnswer for all that the server or the network does wrong, NotSent, and
+    NoTls."""
     context = await context_of(action)
     try:
         body = None if action.body is None else secrets.put_in(action.body).encode()
@@ -134,6 +163,7 @@ async def ask(
             middlewares=(_keeps_secrets(action, url), _once(action)),
             skip_auto_headers=("Content-Type",),
             ssl=context,
+            trace_request_ctx=may_be_sent,
         ) as response:
             answer.status = response.status
             answer.encoding = response.headers.get("Content-Encoding", "").lower()

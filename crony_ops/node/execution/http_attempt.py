@@ -43,8 +43,10 @@ async def make_request(
     began: float,
     session: Callable[[], aiohttp.ClientSession],
     stop: StopOrder,
-) -> Ended:
-    """Raises OSError when it can't be noted beforehand: then nothing was sent."""
+    may_be_sent: Callable[[], bool],
+) -> Ended | None:
+    """None if ``may_be_sent``, asked when it was connected, said no: nothing was sent. Raises
+    OSError when it can't be noted beforehand."""
     action = meta.job.http
     assert action is not None
     if number == 1:
@@ -54,19 +56,24 @@ async def make_request(
     answer = http.Answer()
     redact = Redaction(())
     fault: str | None = None
+    sent = True
 
     async def ask() -> None:
-        nonlocal redact, fault
+        nonlocal redact, fault, sent
         try:
             secrets = await Secrets.of(http.texts_of(action))
             redact = secrets.redaction
             told = http.identity(meta.context, number)
-            await http.ask(session(), action, told, secrets, answer)
+            await http.ask(session(), action, told, secrets, answer, may_be_sent=may_be_sent)
             fault = await http.fault_of(action, answer, answer.text())
+        except http.NotSent:
+            sent = False
         except (NoSecret, NoTls, NoAnswer, NotSearched) as error:
             fault = str(error)
 
     await stop.within(timeout, ask())
+    if not sent:
+        return None
     if fault is None:
         state, reason = stop.or_timed_out(timeout)
         if state is RunState.timed_out:

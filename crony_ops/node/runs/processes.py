@@ -82,7 +82,7 @@ class ProcessKeys:
         return self._pids.get((run.job_id, run.run_id))
 
     def tell_again(self) -> None:
-        """After a new registration: the keys went with the old lease."""
+        """After a registration: the keys went with the old lease, or wait for the first one."""
         for key in self._told & self._living.keys():
             self._tell(key)
 
@@ -104,8 +104,11 @@ class ProcessKeys:
         self._group.create_task(self._put(key, self._living[key]))
 
     async def _put(self, key: str, proc: Proc) -> None:
+        lease = self._lease()
+        if not lease:
+            return  # before the first registration, which tells of it
         try:
-            await self._etcd.put(key, proc.to_json(), lease=self._lease())
+            await self._etcd.put(key, proc.to_json(), lease=lease)
         except StoreError as error:
             log.info("%s is not told of: %s", key, error)
             self._doubt(key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import gzip
+import itertools
 import re
 import resource
 import ssl
@@ -37,7 +38,7 @@ from tests.integration.node.servers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     import aiohttp
 
@@ -57,6 +58,7 @@ class Asked:
         self._folder = folder
         self._session = session
         self.commands: list[str] = []
+        self.looks: Iterator[tuple[RunState, str] | None] = iter(())
         self.outcome: Outcome
 
     async def __call__(self, url: str, **fields: Any) -> Outcome:
@@ -78,6 +80,7 @@ class Asked:
             lambda: self._session,
             on_process=lambda _pid, _attempt, command: self.commands.append(command),
             on_process_end=lambda _pid: None,
+            fenced=lambda _attempt: next(self.looks, None),
         )
         self.outcome = await execution.perform()
         return self.outcome
@@ -181,6 +184,36 @@ async def test_a_server_that_accepts_nothing(ask: Asked) -> None:
         outcome = await ask(f"http://127.0.0.1:{port}/", connect_timeout=1, timeout=30)
     assert (outcome.state, outcome.reason) == (RunState.failed, "no connection within 1s")
     assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("fields", [{}, {"method": "POST", "body": "some"}])
+async def test_nothing_is_sent_once_the_lease_has_run_out_while_it_was_connected(
+    ask: Asked, fields: dict[str, str]
+) -> None:
+    heads: list[str] = []
+
+    async def notes(head: str, writer: asyncio.StreamWriter) -> None:
+        heads.append(head)
+        await answers(200)(head, writer)
+
+    async with serving(notes) as port:
+        ask.looks = iter([None, (RunState.fenced, "it ran out")])
+        outcome = await ask(f"http://127.0.0.1:{port}/first", **fields)
+        assert (outcome.state, outcome.reason) == (RunState.fenced, "it ran out")
+        assert (outcome.attempts, outcome.started_at) == ((), None)
+        await ask(f"http://127.0.0.1:{port}/second", **fields)
+    assert [head.split()[1] for head in heads] == ["/second"]
+
+
+async def test_a_request_that_was_sent_goes_on_whatever_becomes_of_the_lease(ask: Asked) -> None:
+    async def leads_on(head: str, writer: asyncio.StreamWriter) -> None:
+        where = () if "/there" in head else ("Location: /there",)
+        await answers(302 if where else 200, *where)(head, writer)
+
+    ask.looks = itertools.chain([None, None], itertools.repeat((RunState.lost, "it ran out")))
+    async with serving(leads_on) as port:
+        outcome = await ask(f"http://127.0.0.1:{port}/")
+    assert outcome.state is RunState.succeeded, outcome
 
 
 async def test_a_bomb_is_not_unpacked_beyond_what_is_kept(ask: Asked) -> None:

@@ -60,6 +60,26 @@ async def test_a_process_is_told_of_as_long_as_it_runs_whatever_answer_was_lost(
         assert (await etcd.get(key) is None) is ends
 
 
+async def test_a_process_from_before_a_restart_is_told_of_once_its_agent_is_registered(
+    server: EtcdServer,
+) -> None:
+    key, lease = Keys().proc("n", "j", 4711), 0
+    async with (
+        asyncio.timeout(30),
+        Etcd(EtcdSettings(endpoints=(server.endpoint,))) as etcd,
+        asyncio.TaskGroup() as group,
+    ):
+        told = ProcessKeys(etcd, Keys(), "n", lambda: lease, group)
+        told.hooks(RUN)["on_process"](4711, 1, "sleep 60")
+        await asyncio.sleep(3 * processes.TOLD_AFTER)
+        assert await etcd.get(key) is None  # on no lease it would stay for ever
+        lease = await etcd.grant(60)
+        told.tell_again()
+        while (entry := await etcd.get(key)) is None:  # noqa: ASYNC110 - etcd tells nobody
+            await asyncio.sleep(0.05)
+        assert entry.lease == lease
+
+
 async def test_nobody_is_told_of_a_process_that_ended_while_the_agent_was_busy(
     server: EtcdServer,
 ) -> None:
