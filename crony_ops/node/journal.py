@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -196,15 +196,15 @@ class Journal:
             _insert(db, report, job_id, run_id, Worth.DROPPED)
 
     def high_water(self) -> dict[str, int]:
-        """The newest tick of each job that this node ever claimed."""
+        """The tick of each job that this node claimed last."""
         return dict(self._db.execute("SELECT job_id, tick FROM high_water"))
 
-    def raise_high_water(self, ticks: Iterable[tuple[str, int]]) -> None:
+    def note_high_water(self, job_id: str, tick: int) -> None:
         with self._transaction(synced=False) as db:
-            db.executemany(
+            db.execute(
                 "INSERT INTO high_water (job_id, tick) VALUES (?, ?)"
-                " ON CONFLICT (job_id) DO UPDATE SET tick = max(tick, excluded.tick)",
-                ticks,
+                " ON CONFLICT (job_id) DO UPDATE SET tick = excluded.tick",
+                (job_id, tick),
             )
 
     def pinned(self) -> list[Pinned]:

@@ -76,11 +76,12 @@ class Claiming:
         return result
 
     def moved_to(self, holding: Holding, tick: int, revision: int) -> None:
-        """A claim of ours moved the cursor."""
+        """A claim of ours moved the cursor. If an earlier one had moved it further, that was by a
+        wrong clock, and the cursor was put right: its tick is still to come."""
         holding.cursor, holding.cursor_revision = tick, revision
-        self._high_water[holding.job_id] = max(self._high_water.get(holding.job_id, 0), tick)
+        self._high_water[holding.job_id] = tick
         try:
-            self._journal.raise_high_water([(holding.job_id, tick)])
+            self._journal.note_high_water(holding.job_id, tick)
         except sqlite3.Error as error:  # it stands in memory, and in etcd's cursor
             log.warning("the journal can't be written: %s", error)
 

@@ -88,7 +88,7 @@ class Holding:
         return self.assignment().job
 
     def take_cursor(self, entry: Entry | None, claimed: int, now: float) -> None:
-        """``claimed`` is the newest tick that this node ever claimed: a cursor below it is an older
+        """``claimed`` is the tick that this node claimed last: a cursor below it is an older
         etcd's, and we don't claim twice. One that is still to come was claimed by a wrong clock:
         then the cursor alone tells, which somebody has put right.
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -105,10 +106,10 @@ def test_what_etcd_was_is_remembered(journal: Journal) -> None:
     assert journal.history() == ("y", 2**64 - 1, 6)
 
 
-def test_a_high_water_tick_never_falls(journal: Journal) -> None:
-    journal.raise_high_water([("j", 5), ("k", 1)])
-    journal.raise_high_water([("j", 3), ("k", 2)])
-    assert journal.high_water() == {"j": 5, "k": 2}
+def test_the_tick_of_each_job_that_was_claimed_last_is_remembered(journal: Journal) -> None:
+    for job_id, tick in [("j", 5), ("k", 1), ("j", 3), ("k", 2)]:
+        journal.note_high_water(job_id, tick)
+    assert journal.high_water() == {"j": 3, "k": 2}
 
 
 def test_the_last_leases_are_remembered_oldest_first(journal: Journal) -> None:
@@ -154,26 +155,24 @@ def test_a_run_claimed_offline_is_known_until_its_end_is_spooled_or_told(journal
 
 
 def test_a_failed_write_leaves_nothing_behind(journal: Journal) -> None:
-    with pytest.raises(RuntimeError):
-        journal.raise_high_water(_breaking_off())
-    assert journal.high_water() == {}
-    journal.raise_high_water([("j", 1)])
-
-
-def _breaking_off() -> Iterator[tuple[str, int]]:
-    yield "j", 9
-    raise RuntimeError("halfway")
+    keep(journal, b"one", job_id="j", run_id="1")
+    (spooled,) = journal.spooled()
+    with pytest.raises(sqlite3.Error):
+        journal.drop(spooled.seq, cast("bytes", object()), job_id="j", run_id="1")
+    assert [spooled.report for spooled in journal.spooled()] == [b"one"]
+    journal.note_high_water("j", 1)
 
 
 DYING = """
 import os, signal, sys
 from pathlib import Path
+from typing import cast
 from crony_ops.node.journal import Journal, Worth
 journal = Journal(Path(sys.argv[1]))
 journal.spool(b"one", job_id="j", run_id="1", worth=Worth.KEPT)
 journal.claim_offline("j", 60, run_id="2", run=b"two")
 journal.add_lease(5)
-journal.raise_high_water([("j", 60)])
+journal.note_high_water("j", 60)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
