@@ -207,6 +207,10 @@ class Journal:
                 (job_id, tick),
             )
 
+    def forget_high_water_beyond(self, tick: int) -> None:
+        with self._transaction(synced=False) as db:
+            db.execute("DELETE FROM high_water WHERE tick > ?", (tick,))
+
     def pinned(self) -> list[Pinned]:
         rows = self._db.execute(
             "SELECT job_id, key, value, revision, cursor, cursor_revision FROM pinned"

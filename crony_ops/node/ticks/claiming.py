@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 RETRY = 0.2
 MIRROR_PATIENCE = 5.0
+STILL_TO_COME = 5.0
+"""Seconds: a tick is claimed one second ahead at most, and a clock that is put right by a little
+explains the rest. What is further ahead was claimed by a wrong clock."""
 
 
 class Claiming:
@@ -47,6 +50,7 @@ class Claiming:
         self._metrics = metrics
         self._in_doubt = in_doubt
         self._high_water = journal.high_water()
+        self._furthest = max(self._high_water.values(), default=0)
 
     async def read_cursor(self, holding: Holding) -> None:
         """Raises StoreError."""
@@ -76,14 +80,25 @@ class Claiming:
         return result
 
     def moved_to(self, holding: Holding, tick: int, revision: int) -> None:
-        """A claim of ours moved the cursor. If an earlier one had moved it further, that was by a
-        wrong clock, and the cursor was put right: its tick is still to come."""
+        """A claim of ours moved the cursor."""
         holding.cursor, holding.cursor_revision = tick, revision
         self._high_water[holding.job_id] = tick
+        self._furthest = max(self._furthest, tick)
         try:
             self._journal.note_high_water(holding.job_id, tick)
+            self._forget_what_is_to_come()
         except sqlite3.Error as error:  # it stands in memory, and in etcd's cursor
             log.warning("the journal can't be written: %s", error)
+
+    def _forget_what_is_to_come(self) -> None:
+        """Cursors that a wrong clock had moved are put right by people. What that clock claimed
+        is no reason to pass anything over when its time has come. Raises sqlite3.Error."""
+        latest = int(time.time() + STILL_TO_COME)
+        if self._furthest <= latest:
+            return
+        self._journal.forget_high_water_beyond(latest)
+        self._high_water = {job: tick for job, tick in self._high_water.items() if tick <= latest}
+        self._furthest = max(self._high_water.values(), default=0)
 
     async def shows(self, txn: Txn, result: TxnResult) -> None:
         """What we wrote must show in the mirror before we look again. Raises StoreUnavailable."""

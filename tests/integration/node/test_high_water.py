@@ -29,27 +29,38 @@ HOUR = 3600
 
 
 @pytest.mark.parametrize("restarted", [False, True])
-async def test_a_cursor_that_was_put_right_is_believed_when_the_time_has_come_that_was_wrong(
+async def test_when_the_time_has_come_to_which_a_wrong_clock_had_claimed_no_tick_is_passed_over(
     etcd: Etcd, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
 ) -> None:
-    job = Job.model_validate({"schedule": "* * * * * *", "shell": "x"})
-    assignment = Assignment(job=job, sha256="", spec_revision=1)
-    holding = Holding.read("j", keys.job("u", "j"), assignment.to_json(), 1, keys, "u")
-    journal, batcher = Journal(tmp_path), Batcher(etcd)
+    def given(job_id: str) -> Holding:
+        job = Job.model_validate({"schedule": "* * * * * *", "shell": "x"})
+        value = Assignment(job=job, sha256="", spec_revision=1).to_json()
+        return Holding.read(job_id, keys.job("u", job_id), value, 1, keys, "u")
 
     def agent() -> Claiming:
         mirror = Mirror(etcd, [keys.jobs])
         return Claiming(batcher, mirror, journal, NodeMetrics(), lambda: None)
 
-    it = agent()
-    it.moved_to(holding, NOW + HOUR, 2)  # by a clock that was an hour ahead
-    it.moved_to(holding, NOW + 1, 4)  # people had put the cursor right
+    def it_is(now: float) -> None:
+        clock = SimpleNamespace(time=lambda: now, monotonic=time.monotonic)
+        monkeypatch.setattr(claiming, "time", clock)
+
+    journal, batcher = Journal(tmp_path), Batcher(etcd)
+    first, second, it = given("first"), given("second"), agent()
+    it_is(NOW + HOUR)
+    it.moved_to(first, NOW + HOUR + 1, 2)
+    it.moved_to(second, NOW + HOUR + 1, 2)
+    it_is(NOW)  # the clock is right again, and people put the cursors right
+    it.moved_to(first, NOW + 1, 4)
     if restarted:
         it = agent()
-    await etcd.put(holding.cursor_key, Cursor(tick=NOW + HOUR - 60).to_json())
-    clock = SimpleNamespace(time=lambda: NOW + HOUR + 1.0, monotonic=time.monotonic)
-    monkeypatch.setattr(claiming, "time", clock)
+    it_is(NOW + HOUR + 2)
     async with running(batcher.run()):
-        await it.read_cursor(holding)
-    assert holding.cursor == NOW + HOUR - 60
+        for holding in (first, second):
+            await etcd.put(holding.cursor_key, Cursor(tick=NOW + HOUR - 60).to_json())
+            await it.read_cursor(holding)
+            assert holding.cursor == NOW + HOUR - 60
+        it.moved_to(first, NOW + HOUR - 10, 9)
+        await it.read_cursor(first)
+        assert first.cursor == NOW + HOUR - 10  # the cursor is an older etcd's
     journal.close()

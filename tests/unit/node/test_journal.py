@@ -110,6 +110,8 @@ def test_the_tick_of_each_job_that_was_claimed_last_is_remembered(journal: Journ
     for job_id, tick in [("j", 5), ("k", 1), ("j", 3), ("k", 2)]:
         journal.note_high_water(job_id, tick)
     assert journal.high_water() == {"j": 3, "k": 2}
+    journal.forget_high_water_beyond(2)
+    assert journal.high_water() == {"k": 2}
 
 
 def test_the_last_leases_are_remembered_oldest_first(journal: Journal) -> None:
