@@ -223,6 +223,26 @@ def skipped() -> Story:
     return story
 
 
+def skipped_before_the_clock_was_wrong() -> Story:
+    """What held up the run of second 20 was killed when its node's clock was an hour behind."""
+    story = begun(schedule="*/10 * * * * *")
+    story.until(9.4)
+    first = story.claim("j", T + 10, "node-1")
+    story.until(10.02)
+    story.act("start", first, "node-1")
+    story.until(19.4)
+    second = story.claim("j", T + 20, "node-1")
+    story.until(20.0)
+    story.end(second, "skipped", reason=f"{first.run_id} was still running")
+    story.until(20.2)
+    story.fault(Kind.clock, "node-1", offset="-3600")
+    order = losses.kill_order(story, first)
+    story.wait(0.1)
+    story.end(first, "killed", reason="killed by ann", ended_at=story.now - 3600)
+    story.write((order.key, None, 0))
+    return story
+
+
 def fenced() -> Story:
     """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
     story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")

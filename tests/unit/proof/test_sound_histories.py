@@ -26,6 +26,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.failing,
     sound.killed,
     sound.skipped,
+    sound.skipped_before_the_clock_was_wrong,
     sound.replaced,
     sound.fenced,
     sound.pinned_through_an_outage,

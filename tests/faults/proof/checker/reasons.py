@@ -111,10 +111,19 @@ def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -
     key, tolerance = (record.job_id, run_id), index.setup.tolerance
     claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
     begun = [act.at for act in acts[:1]] + ([claim.run.claimed_at] if claim else [])
-    records = [e.record for e in index.ends_of.get(key, ()) if isinstance(e.record, RunRecord)]
+    told = [
+        (e.record, e.write.at)
+        for e in index.ends_of.get(key, ())
+        if isinstance(e.record, RunRecord)
+    ]
     # A process that has to wait for the machine writes its first line late.
-    begun += [one.started_at for one in records if one.started_at is not None]
-    ends = [one.ended_at for one in records if one.state is not RunState.lost]
+    begun += [one.started_at for one, _ in told if one.started_at is not None]
+    ends = [
+        # It can't have ended before it began: a clock went wrong meanwhile.
+        one.ended_at if one.ended_at >= min(begun, default=0.0) - tolerance else at
+        for one, at in told
+        if one.state is not RunState.lost
+    ]
     over = max([*ends, *(act.at for act in acts)], default=None)
     return (
         bool(begun)
