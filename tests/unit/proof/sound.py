@@ -243,6 +243,26 @@ def skipped_before_the_clock_was_wrong() -> Story:
     return story
 
 
+def replaced_while_the_clock_was_ahead() -> Story:
+    """A run's end was noted by a clock that was ahead, and told when that had been put right."""
+    story = begun(concurrency="replace", schedule="*/10 * * * * *", shell="sleep 60")
+    story.until(9.4)
+    first = story.claim("j", T + 10, "node-1")
+    story.until(10.02)
+    story.act("start", first, "node-1")
+    story.until(17.4)
+    story.fault(Kind.clock, "node-1", lasts=1.5, offset="2")
+    second = story.claim("j", T + 20, "node-1")
+    story.until(18.02)
+    noted = story.now + 2
+    story.act("start", second, "node-1")
+    story.until(21)
+    story.end(first, "killed", reason=f"replaced by {second.run_id}", ended_at=noted)
+    story.act("end", second, "node-1")
+    story.end(second)
+    return story
+
+
 def fenced() -> Story:
     """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
     story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")

@@ -28,6 +28,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.skipped,
     sound.skipped_before_the_clock_was_wrong,
     sound.replaced,
+    sound.replaced_while_the_clock_was_ahead,
     sound.fenced,
     sound.pinned_through_an_outage,
     sound.everywhere,

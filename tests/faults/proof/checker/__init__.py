@@ -47,7 +47,7 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         runs.off_the_record(index, trouble),
         runs.vanished(index),
         reasons.unfounded_reasons(index, trouble),
-        concurrency.overlapping(index),
+        concurrency.overlapping(index, trouble),
         fence.unfenced(index, trouble),
         places.out_of_place(index),
         places.given_to_a_cordoned_node(index, trouble),

@@ -12,9 +12,11 @@ from crony_ops.model.run import RunRecord, RunState
 from crony_ops.node.runs.concurrency import slots
 from tests.faults.proof.checker.index import assignment
 from tests.faults.proof.checker.violation import Violation
+from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from tests.faults.proof.checker.index import Claim, Index
+    from tests.faults.proof.checker.trouble import Trouble
     from tests.faults.proof.history import Act
 
 
@@ -25,13 +27,14 @@ class _Span:
     ended: float
 
 
-def overlapping(index: Index) -> Iterator[Violation]:
+def overlapping(index: Index, trouble: Trouble) -> Iterator[Violation]:
     lanes: dict[tuple[str, str], list[_Span]] = defaultdict(list)
     for (job_id, run_id), acts in index.acts_of.items():
         claim = index.claim_of.get((job_id, run_id))
         if claim is not None and _one_at_a_time(index, claim):
-            told = acts[-1].event == "end"
-            ended = acts[-1].at if told else max(acts[-1].at, _recorded_end(index, job_id, run_id))
+            ended = acts[-1].at
+            if acts[-1].event != "end":
+                ended = max(ended, _recorded_end(index, trouble, claim))
             lanes[job_id, run_id.partition("@")[2]].append(_Span(claim, acts[0], ended))
     for (job_id, _), spans in lanes.items():
         for earlier, later in pairwise(sorted(spans, key=lambda span: span.began.at)):
@@ -50,16 +53,17 @@ def _one_at_a_time(index: Index, claim: Claim) -> bool:
     return held is not None and slots(assignment(held.value or "").job) == 1
 
 
-def _recorded_end(index: Index, job_id: str, run_id: str) -> float:
-    """0 where nobody saw it, or by a clock that was ahead of its own record: then it is known to
-    have run up to its last line only."""
+def _recorded_end(index: Index, trouble: Trouble, claim: Claim) -> float:
+    """0 where nobody saw it, or the node's clock was wrong meanwhile: it is known to have run up to
+    its last line only."""
+    node, run = index.names.get(claim.node, ""), claim.run
     return max(
         (
             end.record.ended_at
-            for end in index.ends_of.get((job_id, run_id), ())
+            for end in index.ends_of.get((run.job_id, run.run_id), ())
             if isinstance(end.record, RunRecord)
             and end.record.state not in (RunState.lost, RunState.skipped)
-            and end.record.ended_at <= end.write.at
+            and trouble.of_kind(node, {Kind.clock}, claim.write.at, end.write.at) is None
         ),
         default=0.0,
     )
