@@ -256,7 +256,9 @@ class Kill(Record):
     signal: Literal["TERM", "INT", "HUP", "QUIT", "KILL"] = "TERM"
 
 
-def rerun_of(run: OpenRun, node_name: str, reason: str, not_before: float) -> QueuedRun | None:
+def rerun_of(
+    run: OpenRun, node_name: str, reason: str, not_before: float = 0.0
+) -> QueuedRun | None:
     """The run that repeats a lost or fenced one.
 
     None where its job asks for none, where its tick has been run again often enough, or where it

@@ -53,7 +53,8 @@ class RunEnds:
         self._metrics.run_ended(outcome.state)
         rerun = None
         if outcome.state in (RunState.fenced, RunState.lost):
-            rerun = rerun_of(run, self._node_name, f"was {outcome.state}", outcome.ended_at)
+            # It has ended: nothing is to be waited for, least of all by a clock that may be wrong.
+            rerun = rerun_of(run, self._node_name, f"was {outcome.state}")
         await self._reports.send(
             Report(
                 record=record,
