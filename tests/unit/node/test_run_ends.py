@@ -68,3 +68,22 @@ async def test_a_success_after_a_success_is_news_to_whom_wants_to_hear_of_slow_o
         outcome = Outcome(RunState(known[state]), "", (), None, float(tick))
         await ends.report(run, outcome, offline=False, timed=timed)
     assert [report.news for report in told.reports] == news
+
+
+@pytest.mark.parametrize("state", [RunState.fenced, RunState.lost])
+async def test_the_repetition_of_a_run_that_has_ended_waits_for_no_clock(state: RunState) -> None:
+    told = Told()
+    run = OpenRun(
+        run_id=tick_run_id(60),
+        job_id="j",
+        tick=60,
+        node="u",
+        incarnation=1,
+        on_node_loss_rerun=True,
+    )
+    hour_ahead = Outcome(state, "", (), None, ended_at=3660.0)
+    ends = RunEnds(cast("Reports", told), NodeMetrics(), "n")
+    await ends.report(run, hour_ahead, offline=False, timed=False)
+    (queued,) = (report.rerun for report in told.reports)
+    assert queued is not None
+    assert queued.not_before == 0
