@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crony_ops.model.run import tick_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.store.keys import Keys
 from tests.faults.proof.checker import check
@@ -119,21 +120,38 @@ class Proof:
         """A key may still stand that a host has put before its power was cut, and what ran without
         etcd, under no claim, is told when that is back."""
         over = max(fault.ended or 0.0 for fault in self._diary.faults)
-        stands = {write.key: write.value for write in self._writes()}
-        ticks = [
-            Cursor.from_json(value.encode()).tick
-            for key, value in stands.items()
-            if value is not None
-            and key.startswith(_KEYS.cursors)
-            and stands.get(_KEYS.spec(key[len(_KEYS.cursors) :].partition("/")[0])) is not None
-        ]
+        ticks = [tick for job, tick in self._cursors() if job in self._wanted()]
         seen: list[float] = [node["seen_at"] for node in self._fleet.asked("status")["nodes"]]
         return min([*ticks, *seen]) > over
 
     def _all_told(self) -> bool:
-        """What ran without etcd is told some time after it ended."""
-        written = {write.key for write in self._writes()}
-        return all(_KEYS.run(line.job, line.run) in written for line in self._fleet.ledger())
+        """What ran without etcd is told some time after it ended, and what was claimed ahead when
+        its job was taken away has yet to come."""
+        written = [write.key for write in self._writes() if write.key.startswith(_KEYS.runs)]
+        claimed = [_KEYS.run(job, tick_run_id(tick)) for job, tick in self._cursors()]
+        began = [_KEYS.run(line.job, line.run) for line in self._fleet.ledger()]
+        # That of a job on every node has the node's name at its end.
+        return all(any(key.startswith(run) for key in written) for run in (*claimed, *began))
+
+    def _wanted(self) -> set[str]:
+        """The jobs that stand."""
+        specs = {
+            write.key: write.value for write in self._writes() if write.key.startswith(_KEYS.specs)
+        }
+        return {key[len(_KEYS.specs) :] for key, value in specs.items() if value is not None}
+
+    def _cursors(self) -> list[tuple[str, int]]:
+        """Where those that were moved stand: the job, and its tick."""
+        moved = {
+            write.key: write.value
+            for write in self._writes()
+            if write.key.startswith(_KEYS.cursors) and write.revision > self._since
+        }
+        return [
+            (key[len(_KEYS.cursors) :].partition("/")[0], Cursor.from_json(value.encode()).tick)
+            for key, value in moved.items()
+            if value is not None
+        ]
 
     def _writes(self) -> list[Write]:
         """So far. The last line may be half written."""
