@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ LONG = {
 }
 SLOW = {
     "schedule": "0 0 1 1 *",
-    "shell": "echo begun; for n in 1 2 3; do sleep 1; echo going on $n; done; echo done",
+    "shell": "echo begun; for n in 1 2 3; do sleep 2; echo going on $n; done; echo done",
     "run_on": {"node": "h3"},
 }
 
@@ -37,6 +37,13 @@ def examined(fleet: Fleet, *arguments: str, status: int | None = 1) -> dict[str,
     assert status in (None, outcome.status), outcome
     document: dict[str, Any] = json.loads(outcome.out)
     return document
+
+
+def wanting(document: dict[str, Any]) -> set[str]:
+    """Those of the checks of a whole fleet that found something, or looked at nothing."""
+    of_a_fleet = {"etcd", "cluster", "hosts", "units", "versions", "presets", "disks"}
+    passed = {f["check"] for f in document["findings"] if f["verdict"] == "pass"}
+    return (of_a_fleet | {"certificates", "jobs"}) - passed
 
 
 def told(document: dict[str, Any], check: str, where: str) -> str:
@@ -58,12 +65,12 @@ def stopped(host: Host, unit: str) -> Iterator[None]:
 
 def test_of_a_healthy_fleet_nothing_fails(fleet: Fleet) -> None:
     fleet.sync({"beat": fleet.noted("@every 5s")})
-    fleet.until(lambda: examined(fleet, status=None)["verdict"] != "fail", "nothing fails")
+    # What earlier tests left behind, as leases of agents that are gone, runs out.
+    with suppress(AssertionError):  # The document tells what it is.
+        fleet.until(lambda: not wanting(examined(fleet, status=None)), "all is well", 60)
     document = examined(fleet, status=0)
     assert document["hosts"] == ["h1", "h2", "h3"]
-    passed = {f["check"] for f in document["findings"] if f["verdict"] == "pass"}
-    assert {"etcd", "cluster", "hosts", "units", "versions", "presets"} <= passed, document
-    assert {"disks", "certificates", "jobs"} <= passed, document
+    assert not wanting(document), json.dumps(document["findings"], indent=1)
     some = examined(fleet, "--host", "web", status=0)
     assert some["hosts"] == ["h1", "h2"]
 
