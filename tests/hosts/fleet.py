@@ -151,7 +151,7 @@ class Fleet:
         found = {job["job"]: job["nodes"] for job in self.asked("jobs")["jobs"]}[job_id]
         return next((host for host in self.hosts if host.name in found), None)
 
-    def until(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> float:
+    def until(self, condition: Callable[[], bool], what: str, timeout: float = 60) -> float:
         """Wait for a condition; the seconds that it took. A command that fails means "not yet"."""
         began = time.monotonic()
         failure = ""
@@ -172,7 +172,7 @@ class Fleet:
                 host.heal()
         self.lab.join()
         self.lab.boot(len(self.hosts))
-        self.until(self.well, "every node is up", 60)
+        self.until(self.well, "every node is up")
         if self._has_jobs:
             self.sync({})
         # A tick is claimed a second ahead at most.

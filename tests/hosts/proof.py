@@ -87,7 +87,7 @@ class Proof:
         setup = self._setup()
         # What is not so in time is for the checker to tell of.
         with suppress(AssertionError):
-            self._fleet.until(self._settled, "each node is back, and each job's cursor goes on", 60)
+            self._fleet.until(self._settled, "each node is back, and each job's cursor goes on")
         self._go_on()
         self._fleet.sync({})
         with suppress(AssertionError):

@@ -56,7 +56,7 @@ class Run:
     def end(self, fleet: Fleet) -> dict[str, Any]:
         """Its record. One that a leader wrote of a node that it took for lost does not last."""
         self.host.path(GO).touch()
-        fleet.until(lambda: self._record(fleet)["state"] != "lost", "its end is told", 60)
+        fleet.until(lambda: self._record(fleet)["state"] != "lost", "its end is told")
         return self._record(fleet)
 
     def _record(self, fleet: Fleet) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_no_end_of_the_agent_ends_a_run_and_no_number_of_crashes_fails_the_unit(
         " kill -KILL $pid; before=$pid; done"
     )
     host.sh(crash, timeout=120)
-    fleet.until(lambda: shown(host, "ActiveState") == "active", "it is back", 60)
+    fleet.until(lambda: shown(host, "ActiveState") == "active", "it is back")
     assert int(shown(host, "NRestarts")) >= 6
     assert run.lives()
     host.sh(f"systemctl restart {UNIT}", timeout=90)
@@ -120,8 +120,8 @@ def test_an_agent_that_hangs_is_started_again(fleet: Fleet, run: Run) -> None:
     fleet.until(lambda: is_replaced(host, before) and is_up(fleet, host), "it is registered")
     before = shown(host, "MainPID")
     host.sh(f"kill -STOP {before}")
-    fleet.until(lambda: is_replaced(host, before), "another takes its place", 30)
-    fleet.until(lambda: is_up(fleet, host), "it is registered", 60)
+    fleet.until(lambda: is_replaced(host, before), "another takes its place")
+    fleet.until(lambda: is_up(fleet, host), "it is registered")
     assert run.lives()
     assert run.end(fleet)["state"] == "succeeded"
 
@@ -133,7 +133,7 @@ def test_an_outage_of_etcd_fails_no_start(fleet: Fleet, run: Run) -> None:
     try:
         before = shown(host, "MainPID")
         host.sh(f"kill -KILL {before}")
-        fleet.until(lambda: shown(host, "ActiveState") == "active", "it is ready", 60)
+        fleet.until(lambda: shown(host, "ActiveState") == "active", "it is ready")
         assert shown(host, "MainPID") != before
         assert "not registered" in shown(host, "StatusText")
         assert run.lives()

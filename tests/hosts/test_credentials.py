@@ -34,8 +34,8 @@ def cluster(fleet: Fleet) -> str:
 
 def etcdctl(host: Host, certificate: str | None, *arguments: str) -> Outcome:
     """As somebody on the host would call it; ``certificate`` is a path without its suffix."""
-    command = ["etcdctl", f"--endpoints=https://{host.address}:2379", "--command-timeout=5s"]
-    command += ["--cacert=/etc/crony/tls/ca.pem", "--dial-timeout=3s"]
+    command = ["etcdctl", f"--endpoints=https://{host.address}:2379", "--command-timeout=10s"]
+    command += ["--cacert=/etc/crony/tls/ca.pem", "--dial-timeout=5s"]
     if certificate:
         command += [f"--cert={certificate}.pem", f"--key={certificate}.key"]
     return host.sh(f"ETCDCTL_API=3 {shlex.join([*command, *arguments])}", check=False)

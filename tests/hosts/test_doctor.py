@@ -67,7 +67,7 @@ def test_of_a_healthy_fleet_nothing_fails(fleet: Fleet) -> None:
     fleet.sync({"beat": fleet.noted("@every 5s")})
     # What earlier tests left behind, as leases of agents that are gone, runs out.
     with suppress(AssertionError):  # The document tells what it is.
-        fleet.until(lambda: not wanting(examined(fleet, status=None)), "all is well", 60)
+        fleet.until(lambda: not wanting(examined(fleet, status=None)), "all is well")
     document = examined(fleet, status=0)
     assert document["hosts"] == ["h1", "h2", "h3"]
     assert not wanting(document), json.dumps(document["findings"], indent=1)

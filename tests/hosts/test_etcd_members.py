@@ -43,7 +43,7 @@ def test_the_power_cut_of_the_leading_member_costs_no_tick(fleet: Fleet, proof: 
         first = int(time.time())
         gone.kill()
         wanted = {(job, tick) for job in jobs for tick in range(first, first + 6)}
-        fleet.until(lambda: wanted <= _ends(fleet).keys(), "every tick has run to its end", 40)
+        fleet.until(lambda: wanted <= _ends(fleet).keys(), "every tick has run to its end")
         gone.start()
     fleet.until(fleet.well, "the member is back")
     proof.judge()

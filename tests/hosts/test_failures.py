@@ -77,7 +77,7 @@ def test_the_jobs_of_a_host_that_fails_run_elsewhere_in_time_and_it_comes_back(
         late = {job: at - began for job, at in first.items() if at - began > fleet.ttl + 2}
         assert not late, late
         mend(host)
-    fleet.until(lambda: state(fleet, host) == "up", "it is back", 60)
+    fleet.until(lambda: state(fleet, host) == "up", "it is back")
     fleet.until(lambda: serves(host), "all its daemons run")
     all_go_on(fleet)
     proof.judge()

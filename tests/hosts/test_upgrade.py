@@ -72,7 +72,7 @@ def test_a_rolling_upgrade_loses_no_tick_and_repeats_none(fleet: Fleet, wheelhou
     fleet.until(lambda: wanted <= ended().keys(), "every tick has run to its end")
     assert max(ended().values()) == 1
     assert set(versions(fleet).values()) == {"9.8.7"}
-    assert states(fleet) == {"up"}
+    fleet.until(lambda: states(fleet) == {"up"}, "no node is cordoned")
 
 
 def test_a_version_that_cannot_start_ends_the_rollout_at_its_first_host(
