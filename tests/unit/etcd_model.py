@@ -26,7 +26,7 @@ class EtcdModel:
         return self.entries.get(key)
 
     def prefix(self, prefix: str) -> Mapping[str, Entry]:
-        return {k: self.entries[k] for k in sorted(self.entries) if k.startswith(prefix)}
+        return {k: self.entries[k] for k in sorted(k for k in self.entries if k.startswith(prefix))}
 
     def put(self, key: str, value: bytes, lease: int = 0) -> Entry:
         self.apply(Txn((), (Op(Action.PUT, key, value=value, lease=lease),)))

@@ -14,7 +14,7 @@ from tests.faults.proof.history import ORDERS, Kind
 from tests.faults.proof.nemesis.plan import Step, plan
 
 SEEDS = st.integers(0, 2**64)
-DURATIONS = st.floats(20, 1800, allow_nan=False)
+DURATIONS = st.floats(20, 600, allow_nan=False)
 ROLLING = {"rolling": "yes"}
 AWAY = (Kind.kill, Kind.freeze, Kind.restart)
 
