@@ -9,6 +9,7 @@ from typing import Any
 
 from crony_ops.model.alert import Cause
 from crony_ops.model.run import QueuedRun, tick_run_id
+from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses
 from tests.unit.proof.story import TTL, Story, T
@@ -127,6 +128,22 @@ def ahead_by_an_hour() -> Story:
     story.ran("j", T + 4, "node-1", lasts=0.1)
     story.end(run, "killed", reason="killed by ann", ended_at=killed_at)
     story.write((order.key, None, 0))
+    return story
+
+
+def reset() -> Story:
+    """A cursor that was an hour ahead is reset, and the recorder hears of it two seconds late."""
+    story = quiet(1)
+    story.fault(Kind.clock, "node-1", lasts=0.5, offset="3600")
+    losses.missed(story, "j", "node-1", T + 2, T + 3602, 3601)
+    story.until(5.1)
+    story.fault(Kind.reset_cursor, "j", lasts=0.4)
+    story.until(7.4)
+    story.write((story.keys.cursor("j"), Cursor(tick=T + 5), 0))
+    story.until(7.5)
+    story.ran("j", T + 6, "node-1", lasts=0.1)
+    story.ran("j", T + 7, "node-1", lasts=0.1)
+    story.ran("j", T + 8, "node-1")
     return story
 
 

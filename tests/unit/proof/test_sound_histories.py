@@ -19,6 +19,7 @@ STORIES: list[Callable[[], Story]] = [
     lambda: sound.node_lost(on_node_loss="rerun"),
     sound.ahead,
     sound.ahead_by_an_hour,
+    sound.reset,
     sound.edited,
     sound.paused,
     sound.paused_unheard,
