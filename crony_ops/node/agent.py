@@ -18,7 +18,7 @@ from crony_ops.node.registration import Registration
 from crony_ops.node.reports import Reports
 from crony_ops.node.runs import fence
 from crony_ops.node.runs.kill_orders import KillOrders
-from crony_ops.node.runs.past import Past
+from crony_ops.node.runs.past import RAN_BEFORE, Past
 from crony_ops.node.runs.processes import ProcessKeys
 from crony_ops.node.runs.run_ends import RunEnds
 from crony_ops.node.runs.strays import Strays
@@ -226,7 +226,7 @@ class Agent:
         if paused and run.kind is not RunKind.once:
             return RunState.skipped, "the job was paused"
         if run.kind is RunKind.queued and self._folder.log(run.job_id, run.run_id).exists():
-            return RunState.skipped, "it has run here before; etcd was restored since"
+            return RunState.skipped, RAN_BEFORE
         return None
 
     def _fenced(self, run: OpenRun, attempt: int) -> tuple[RunState, str] | None:

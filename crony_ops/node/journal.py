@@ -282,6 +282,13 @@ class Journal:
         """The newest tick of each job that was taken without etcd, and that etcd doesn't know."""
         return dict(self._db.execute("SELECT job_id, tick FROM offline"))
 
+    def taken_offline(self, job_id: str) -> int | None:
+        """That tick of a job that is this node's still; None where etcd knows all."""
+        row = self._db.execute(
+            "SELECT tick FROM offline JOIN pinned USING (job_id) WHERE job_id = ?", (job_id,)
+        ).fetchone()
+        return row[0] if row else None
+
     def settle_offline(self, job_id: str, tick: int) -> None:
         """Etcd's cursor stands at ``tick``; a later one, taken meanwhile, stays."""
         with self._transaction(synced=False) as db:

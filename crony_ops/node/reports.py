@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from crony_ops.daemon.logs import about
 from crony_ops.errors import StoreError, StoreRefused
 from crony_ops.model.run import RUN_ID, GapRecord, RunRecord
+from crony_ops.node.cursor import bring_up
 from crony_ops.node.report import Report, dropped_end, end_once
 from crony_ops.store import Op, Txn, absent, delete
 from crony_ops.store.endings import record_gap
@@ -222,6 +223,11 @@ class Reports:
 
     async def _send(self, report: Report) -> None:
         record = report.record
+        # A claim of such a run may be on its way still. Made after the end was told, it would stand
+        # open as if nobody had run it, and be run.
+        taken = self._journal.taken_offline(record.job_id) if report.offline else None
+        if taken is not None:
+            await bring_up(self._batcher, self._keys, record.node, record.job_id, taken)
         if isinstance(record, GapRecord):
             when = (absent(self._keys.run(record.job_id, record.run_id)),)
             await self._batcher.submit(Txn(when, tuple(record_gap(self._keys, record))))

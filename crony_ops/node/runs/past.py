@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 RETRY = 0.5
 UNSEEN = "its agent was restarted, and nobody saw its end"
+RAN_BEFORE = "it has run here before: etcd was restored since, or its cursor reset"
 UNRECORDED = "it ended, but etcd was restored since, and knows its end no more"
 
 

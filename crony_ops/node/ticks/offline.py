@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from crony_ops.errors import OutcomeUnknown, StoreError, StoreUnavailable
 from crony_ops.model.run import GapRecord, OpenRun, gap_id, tick_run_id
-from crony_ops.model.spec import Cursor
+from crony_ops.node.cursor import bring_up
 from crony_ops.node.journal import Pinned
 from crony_ops.node.report import Report
 from crony_ops.node.runs.active_run import Start
-from crony_ops.store import Txn, get, mod_is, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,7 +98,8 @@ class Offline:
     def begin(self, holding: Holding, tick: int) -> None:
         """A claim got no answer until its second: the tick is taken without one.
 
-        Should it have been made after all, it made this very run: the run's end finds it open.
+        Should it have been made after all, it made this very run: the run's end finds it open, and
+        is told when nothing can be made of it any more.
         """
         if not self._skip_taken(holding, tick):
             self._claim(holding, tick, time.time())
@@ -229,28 +229,10 @@ class Offline:
 
     async def _settle(self, job_id: str, tick: int, *, pinned: bool) -> None:
         if pinned:
-            for node in ("", self._me.uuid):
-                await self._raise_cursor(self._me.keys.cursor(job_id, node), tick)
+            await bring_up(self._batcher, self._me.keys, self._me.uuid, job_id, tick)
         self._journal.settle_offline(job_id, tick)
         if self._taken.get(job_id) == tick:
             del self._taken[job_id]
-
-    async def _raise_cursor(self, key: str, tick: int) -> None:
-        while True:
-            found = (await self._batcher.submit(Txn((), (get(key),)))).responses[0]
-            if not isinstance(found, tuple) or not found:
-                return
-            entry = found[0]
-            try:
-                if Cursor.from_json(entry.value).tick >= tick:
-                    return
-            except ValueError as error:
-                log.warning("%s can't be read and is replaced: %s", key, error)
-            raised = Txn(
-                (mod_is(key, entry.mod_revision),), (put(key, Cursor(tick=tick).to_json()),)
-            )
-            if (await self._batcher.submit(raised)).succeeded:
-                return
 
     def _switch(self, *, on: bool) -> None:
         self.on = on

@@ -28,7 +28,7 @@ def unfounded_claims(index: Index, trouble: Trouble) -> Iterator[Violation]:
         yield from _not_from_its_place(index, claim)
         yield from _too_early(index, trouble, claim)
         before = first.setdefault((run.job_id, run.run_id), claim)
-        if before is not claim:
+        if before is not claim and not index.was_reset(run.job_id, before.write.at, claim.write.at):
             what = f"{run.run_id} of {run.job_id} was claimed twice"
             yield Violation("one claim a run", what, (before.write, claim.write))
         if "@" not in run.run_id:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import GapRecord, QueuedRun, RunKind, read_run
-from tests.faults.proof.checker.index import assignment, puts, tick_of, timing
+from tests.faults.proof.checker.index import UNANSWERED, assignment, puts, tick_of, timing
 from tests.faults.proof.checker.violation import Violation
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tests.faults.proof.history import Write
 
 NAMED = 3
-UNANSWERED = 30.0  # seconds that an order goes on at most whose end is not known
 
 
 def leapt_over(index: Index) -> Iterator[Violation]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from crony_ops.schedule import Schedule
     from tests.faults.proof.history import Act, Fault, History, Write
 
+UNANSWERED = 30.0
+"""Seconds that an order goes on at most whose end is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class Claim:
@@ -124,6 +127,14 @@ class Index:
     def claim_of(self) -> dict[tuple[str, str], Claim]:
         """The first claim of each run, by job and run id."""
         return {(c.run.job_id, c.run.run_id): c for c in reversed(self.claims)}
+
+    def was_reset(self, job_id: str, since: float, until: float) -> bool:
+        """Whether its cursor may have been put back between two times: ticks that a wrong clock
+        had claimed are then due again."""
+        return any(
+            order.began <= until and since <= (order.ended or order.began + UNANSWERED)
+            for order in self.resets_of[job_id]
+        )
 
     @cached_property
     def resets_of(self) -> dict[str, list[Fault]]:

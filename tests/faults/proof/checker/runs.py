@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import GapRecord, RunKind, RunRecord, RunState
+from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.checker.index import spec
 from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
@@ -111,9 +112,10 @@ def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
             yield Violation("every end is on record", f"{name} ran, and has no record", (acts[0],))
     for (job_id, run_id), ends in index.ends_of.items():
         if job_id in witnesses:
-            yield from _contradicted(
-                job_id, run_id, ends[-1], index.acts_of.get((job_id, run_id), [])
-            )
+            # That it was not run once more says nothing of how it ran.
+            told = [end for end in ends if end.record.reason != RAN_BEFORE]
+            last = told[-1] if told else ends[-1]
+            yield from _contradicted(job_id, run_id, last, index.acts_of.get((job_id, run_id), []))
 
 
 def _by_the_journal(index: Index, act: Act) -> bool:
