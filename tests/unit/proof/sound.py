@@ -10,6 +10,7 @@ from typing import Any
 from crony_ops.model.alert import Cause
 from crony_ops.model.run import QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
+from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses
 from tests.unit.proof.story import TTL, Story, T
@@ -144,6 +145,29 @@ def reset() -> Story:
     story.ran("j", T + 6, "node-1", lasts=0.1)
     story.ran("j", T + 7, "node-1", lasts=0.1)
     story.ran("j", T + 8, "node-1")
+    return story
+
+
+def made_up_before_and_after_a_reset() -> Story:
+    """The same clock is wrong by an hour twice within a minute: what is made up then has run."""
+    story = begun(schedule="0 * * * * *")
+    story.until(1.4)
+    ahead = QueuedRun(run_id=tick_run_id(T + 3600), tick=T + 3600, reason="made up")
+    story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
+    losses.missed(story, "j", "node-1", T + 60, T + 3540, 59, ahead)
+    run = story.claim_queued("j", ahead, "node-1")
+    story.act("start", run, "node-1")
+    story.wait(0.1)
+    story.act("end", run, "node-1")
+    story.end(run, ended_at=story.now + 3600)
+    story.until(5.1)
+    story.fault(Kind.reset_cursor, "j", lasts=0.4)
+    story.write((story.keys.cursor("j"), Cursor(tick=T + 5), 0))
+    story.until(6)
+    story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
+    losses.missed(story, "j", "node-1", T + 60, T + 3540, 59, ahead)
+    again = story.claim_queued("j", ahead, "node-1")
+    story.end(again, "skipped", reason=RAN_BEFORE)
     return story
 
 

@@ -20,6 +20,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.ahead,
     sound.ahead_by_an_hour,
     sound.reset,
+    sound.made_up_before_and_after_a_reset,
     sound.edited,
     sound.paused,
     sound.paused_unheard,
