@@ -132,6 +132,27 @@ def ahead_by_an_hour() -> Story:
     return story
 
 
+def ahead_before_the_recorder_heard_of_the_claim() -> Story:
+    """… when the clock is right again. The end by that clock is no sign of how long it ran."""
+    story = begun(concurrency="forbid", schedule="*/10 * * * * *", shell="sleep 60")
+    story.until(9.4)
+    run = story.open_run("j", T + 10, "node-1")
+    story.fault(Kind.delay, "etcd-1", lasts=5)
+    story.until(10.02)
+    story.act("start", run, "node-1")
+    story.until(11)
+    story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
+    story.until(14.2)
+    story.write((story.open_key(run), run, 0), (story.keys.cursor("j"), Cursor(tick=T + 10), 0))
+    order = losses.kill_order(story, run)
+    story.wait(0.1)
+    story.end(run, "killed", reason="killed by ann", ended_at=T + 11.5 + 3600)
+    story.write((order.key, None, 0))
+    story.until(19.4)
+    story.ran("j", T + 20, "node-1")
+    return story
+
+
 def reset() -> Story:
     """A cursor that was an hour ahead is reset, and the recorder hears of it two seconds late."""
     story = quiet(1)

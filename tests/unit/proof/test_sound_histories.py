@@ -19,6 +19,7 @@ STORIES: list[Callable[[], Story]] = [
     lambda: sound.node_lost(on_node_loss="rerun"),
     sound.ahead,
     sound.ahead_by_an_hour,
+    sound.ahead_before_the_recorder_heard_of_the_claim,
     sound.reset,
     sound.made_up_before_and_after_a_reset,
     sound.edited,

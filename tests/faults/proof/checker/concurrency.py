@@ -34,7 +34,7 @@ def overlapping(index: Index, trouble: Trouble) -> Iterator[Violation]:
         if claim is not None and _one_at_a_time(index, claim):
             ended = acts[-1].at
             if acts[-1].event != "end":
-                ended = max(ended, _recorded_end(index, trouble, claim))
+                ended = max(ended, _recorded_end(index, trouble, claim, acts[0].at))
             lanes[job_id, run_id.partition("@")[2]].append(_Span(claim, acts[0], ended))
     for (job_id, _), spans in lanes.items():
         for earlier, later in pairwise(sorted(spans, key=lambda span: span.began.at)):
@@ -53,17 +53,19 @@ def _one_at_a_time(index: Index, claim: Claim) -> bool:
     return held is not None and slots(assignment(held.value or "").job) == 1
 
 
-def _recorded_end(index: Index, trouble: Trouble, claim: Claim) -> float:
+def _recorded_end(index: Index, trouble: Trouble, claim: Claim, began: float) -> float:
     """0 where nobody saw it, or the node's clock was wrong meanwhile: it is known to have run up to
     its last line only."""
     node, run = index.names.get(claim.node, ""), claim.run
+    # The recorder may have heard of the claim when the run was long under way.
+    since = min(began, claim.write.at)
     return max(
         (
             end.record.ended_at
             for end in index.ends_of.get((run.job_id, run.run_id), ())
             if isinstance(end.record, RunRecord)
             and end.record.state not in (RunState.lost, RunState.skipped)
-            and trouble.of_kind(node, {Kind.clock}, claim.write.at, end.write.at) is None
+            and trouble.of_kind(node, {Kind.clock}, since, end.write.at) is None
         ),
         default=0.0,
     )

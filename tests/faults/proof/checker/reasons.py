@@ -102,18 +102,12 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
     elif "beyond its grace" in record.reason:
         known, what = _is_late(index, record), "not that late"
     elif record.reason == RAN_BEFORE:
-        known, what = _ran_before(index, end), "not due again"
+        known = index.was_reset(record.job_id, index.setup.began, end.write.at)
+        what = "not due again"
     else:
         known, what = False, "never to be skipped for that"
     if not known:
         yield Violation(RULE, f"{name} ({record.reason}), and it was {what}", (end.write,))
-
-
-def _ran_before(index: Index, end: End) -> bool:
-    """It ran by a clock that was wrong, and its cursor was put back since."""
-    job_id, run_id = end.record.job_id, end.record.run_id
-    acts = index.acts_of.get((job_id, run_id), [])
-    return bool(acts) and index.was_reset(job_id, acts[0].at, end.write.at)
 
 
 def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -> bool:
