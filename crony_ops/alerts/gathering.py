@@ -3,18 +3,21 @@
 Up to ``MESSAGES_A_MINUTE`` alerts of one kind go at once. What comes on top of them within a minute
 is held until a minute is over, and then told in one digest that names all (in several, where the
 names are too many for one message). Alerts are of one kind if they tell the same of different jobs
-or nodes, over the same channels to the same people.
+or nodes, over the same channels to the same people. Nothing overtakes what was made before it about
+the same job or node: it is held with that, and told after it.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from crony_ops.alerts.attempts import PATIENCE
-from crony_ops.alerts.line import waits
+from crony_ops.alerts.line import subjects, waits
 from crony_ops.alerts.phrases import phrased
 from crony_ops.alerts.routing import ways
 from crony_ops.alerts.silences import silenced_by
@@ -68,8 +71,17 @@ class Kind(NamedTuple):
     recipients: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
 
 
-Index = dict[tuple[Kind, str], list[tuple[float, float, str]]]
-"""Of digests, by kind and each name in them: from when to when it tells of, and its id."""
+class Standing(NamedTuple):
+    """A digest that stands, and its place among the alerts."""
+
+    place: int
+    kind: Kind
+    digest: Alert
+
+
+Waiting = tuple[Alert, Deliveries]
+Topic = tuple[str, str]
+"""A channel, and a job or node that something is told of over it."""
 
 
 def plan(
@@ -80,7 +92,7 @@ def plan(
     now: float,
 ) -> Plan:
     """What becomes of the alerts that have no deliveries yet, in the light of those that have; and
-    of what is left to channels that are gone.
+    of what is left to channels that are gone. ``alerts`` come in the order in which they were made.
 
     The same question has the same answer, whoever asks; once it is carried out, the next one is
     about the rest.
@@ -90,11 +102,12 @@ def plan(
     for alert in alerts:
         if left := _left_over(alert, channels, now):
             result.deliveries[alert.id] = left
-    unrouted = [alert for alert in alerts if not alert.deliveries]
-    unrouted.sort(key=lambda alert: (alert.at, alert.id))
-    digests = _digests_of_the_time(unrouted, alerts)
-    pending: dict[Kind, list[tuple[Alert, Deliveries]]] = {}
-    for alert in unrouted:
+    unrouted = [(place, alert) for place, alert in enumerate(alerts) if not alert.deliveries]
+    digests = _digests_after(unrouted[0][0], alerts) if unrouted else {}
+    reached: dict[Topic, float] = {}
+    overtaken: set[Topic] = set()
+    pending: list[Waiting] = []
+    for place, alert in unrouted:
         over = ways(alert, routes, channels)
         silence = silenced_by(alert, silences, now)
         if not over:
@@ -109,18 +122,19 @@ def plan(
             result.deliveries[alert.id] = _all(
                 over, DeliveryState.silenced, f"silence {silence.id}", now
             )
-        elif (told := _told_in(alert, over, digests)) is not None:
-            result.gathered[alert.id] = _all(over, DeliveryState.gathered, told, now)
         else:
-            pending.setdefault(kind_of(alert, over), []).append((alert, over))
-    if not pending:
-        return result
-    sent = _sent_since(min(waiting[0][0].at for waiting in pending.values()) - MINUTE, alerts)
-    for kind, waiting in pending.items():
-        began = waiting[0][0].at - MINUTE
-        _share_out(
-            waiting, sum(count for at, count in sent.get(kind, ()) if at > began), now, result
-        )
+            about = _topics(alert, over)
+            later = [one for one in digests.get(subject(alert), ()) if one.place > place]
+            told = _told_in(alert, over, later, max(reached.get(topic, 0) for topic in about))
+            reached |= dict.fromkeys(about, math.inf if told is None else told.place)
+            if told is not None:
+                result.gathered[alert.id] = _all(over, DeliveryState.gathered, told.digest.id, now)
+                continue
+            if any(waits(one.digest, channel) for one in later for channel in over):
+                overtaken |= about
+            pending.append((alert, over))
+    if pending:
+        _share_out(pending, overtaken, alerts, now, result)
     return result
 
 
@@ -149,23 +163,76 @@ def _left_over(alert: Alert, channels: Collection[str], now: float) -> Deliverie
 
 
 def _share_out(
-    waiting: list[tuple[Alert, Deliveries]], sent: int, now: float, result: Plan
+    pending: Sequence[Waiting],
+    overtaken: Collection[Topic],
+    alerts: Iterable[Alert],
+    now: float,
+    result: Plan,
 ) -> None:
-    room = max(0, MESSAGES_A_MINUTE - sent)
-    alone, rest = waiting[:room], waiting[room:]
-    if rest and now < rest[0][0].at + MINUTE:
-        result.hold_until(rest[0][0].at + MINUTE)
-        rest = []
-    if len(rest) == 1:
-        alone, rest = [*alone, *rest], []
-    for alert, over in alone:
-        result.deliveries[alert.id] = over
-    for part in _parts(rest):
-        over = part[0][1]
+    """What follows one that is held is held with it, and what follows one that a digest tells of
+    is told in a digest after that: as itself it would come before, as it was made before. So it is
+    with what is ``overtaken``: a digest stands that tells of what was before it."""
+    room, ripe_at = _room(pending, alerts)
+    held: set[Topic] = set()
+    followed = set(overtaken)
+    rest: list[Waiting] = []
+    for alert, over in pending:
+        kind, about = kind_of(alert, over), _topics(alert, over)
+        if not held.isdisjoint(about):
+            held |= about
+        elif not followed.isdisjoint(about) or (not room[kind] and now >= ripe_at[kind]):
+            rest.append((alert, over))
+            followed |= about
+        elif room[kind]:
+            room[kind] -= 1
+            result.deliveries[alert.id] = over
+        else:
+            result.hold_until(ripe_at[kind])
+            held |= about
+    told = set(overtaken)
+    for part in chain.from_iterable(map(_parts, in_turn(rest))):
+        about = frozenset().union(*(_topics(alert, over) for alert, over in part))
+        first, over = part[0]
+        if len(part) == 1 and told.isdisjoint(about):
+            result.deliveries[first.id] = over
+            continue
+        told |= about
         digest = digest_of([alert for alert, _ in part], over, now)
         result.digests.append(Digest(digest, tuple(alert.id for alert, _ in part)))
         for alert, _ in part:
             result.gathered[alert.id] = _all(over, DeliveryState.gathered, digest.id, now)
+
+
+def _room(
+    pending: Iterable[Waiting], alerts: Iterable[Alert]
+) -> tuple[dict[Kind, int], dict[Kind, float]]:
+    """How many of each kind may go at once, and when what comes on top of them is a minute old."""
+    made: dict[Kind, list[float]] = {}
+    for alert, over in pending:
+        made.setdefault(kind_of(alert, over), []).append(alert.at)
+    sent = _sent_since(min(map(min, made.values())) - MINUTE, alerts)
+    room, ripe_at = {}, {}
+    for kind, times in made.items():
+        times.sort()
+        began = times[0] - MINUTE
+        count = sum(count for at, count in sent.get(kind, ()) if at > began)
+        room[kind] = max(0, MESSAGES_A_MINUTE - count)
+        ripe_at[kind] = times[min(room[kind], len(times) - 1)] + MINUTE
+    return room, ripe_at
+
+
+def in_turn(waiting: Iterable[Waiting]) -> list[list[Waiting]]:
+    """In groups of one kind each, as few as may be told one after the other without that any
+    subject's alerts change places."""
+    groups: dict[tuple[int, Kind], list[Waiting]] = {}
+    last: dict[Topic, tuple[int, Kind]] = {}
+    for alert, over in waiting:
+        kind, about = kind_of(alert, over), _topics(alert, over)
+        before = [last[topic] for topic in about if topic in last]
+        turn = max((turn + (other != kind) for turn, other in before), default=0)
+        groups.setdefault((turn, kind), []).append((alert, over))
+        last |= dict.fromkeys(about, (turn, kind))
+    return [groups[at] for at in sorted(groups, key=itemgetter(0))]
 
 
 def _sent_since(began: float, alerts: Iterable[Alert]) -> dict[Kind, list[tuple[float, int]]]:
@@ -184,25 +251,35 @@ def _is_sent(delivery: Delivery) -> bool:
     return delivery.state not in (DeliveryState.silenced, DeliveryState.gathered)
 
 
-def _digests_of_the_time(unrouted: Sequence[Alert], alerts: Iterable[Alert]) -> Index:
-    """Those that may tell of one of the ``unrouted``, which come by the time of their making."""
-    index: Index = {}
-    if not unrouted:
-        return index
-    first, last = unrouted[0].at, unrouted[-1].at
-    for digest in alerts:
-        since = digest.since
-        if digest.names and since is not None and since <= last and first <= digest.at:
-            kind = kind_of(digest, digest.deliveries)
+def _digests_after(place: int, alerts: Sequence[Alert]) -> dict[str, list[Standing]]:
+    """By each name in them: those alone can tell of an alert in that ``place``."""
+    index: dict[str, list[Standing]] = {}
+    for at, digest in enumerate(islice(alerts, place, None), place):
+        if digest.names and digest.since is not None:
+            one = Standing(at, kind_of(digest, digest.deliveries), digest)
             for name in digest.names:
-                index.setdefault((kind, name), []).append((since, digest.at, digest.id))
+                index.setdefault(name, []).append(one)
     return index
 
 
-def _told_in(alert: Alert, over: Deliveries, digests: Index) -> str | None:
-    """The id of the digest that tells of it already, if there is one."""
-    named = digests.get((kind_of(alert, over), subject(alert)), ())
-    return next((id_ for since, at, id_ in named if since <= alert.at <= at), None)
+def _told_in(
+    alert: Alert, over: Deliveries, later: Iterable[Standing], reached: float
+) -> Standing | None:
+    """The digest that tells of it already, if there is one: none before the place that was
+    ``reached`` by what precedes it."""
+    kind = kind_of(alert, over)
+    return next(
+        (
+            one
+            for one in later
+            if one.place >= reached and one.kind == kind and (one.digest.since or 0) <= alert.at
+        ),
+        None,
+    )
+
+
+def _topics(alert: Alert, over: Deliveries) -> frozenset[Topic]:
+    return frozenset((channel, one) for channel in over for one in subjects(alert))
 
 
 def kind_of(alert: Alert, over: Deliveries) -> Kind:
@@ -216,10 +293,8 @@ def subject(alert: Alert) -> str:
     return alert.job or alert.node_name or str(alert.facts.get("key") or alert.title)
 
 
-def _parts(
-    waiting: Sequence[tuple[Alert, Deliveries]],
-) -> Iterator[list[tuple[Alert, Deliveries]]]:
-    part: list[tuple[Alert, Deliveries]] = []
+def _parts(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
+    part: list[Waiting] = []
     size = 0
     for item in waiting:
         length = len(subject(item[0])) + 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from crony_ops.alerts.gathering import digest_of, kind_of
+from crony_ops.alerts.gathering import digest_of, in_turn
 from crony_ops.alerts.line import subjects, waits
 from crony_ops.model.alert import Alert, Delivery, DeliveryState
 
@@ -52,21 +52,9 @@ def overflow(
 
 def _alike(alerts: Sequence[Alert], channel: str) -> Iterator[list[Alert]]:
     """Of one kind each, and so that no subject's alerts change places."""
-    groups: dict[object, list[Alert]] = {}
-    told_in: dict[str, object] = {}
-    for alert in alerts:
-        kind = kind_of(alert, {channel: alert.deliveries[channel]})
-        about = subjects(alert)
-        if any(told_in.get(subject, kind) != kind for subject in about):
-            yield from groups.values()
-            groups, told_in = {}, {}
-        group = groups.setdefault(kind, [])
-        if len(group) == MOST_GATHERED:
-            yield group
-            group = groups[kind] = []
-        group.append(alert)
-        told_in |= dict.fromkeys(about, kind)
-    yield from groups.values()
+    for group in in_turn((alert, {channel: alert.deliveries[channel]}) for alert in alerts):
+        for n in range(0, len(group), MOST_GATHERED):
+            yield [alert for alert, _ in group[n : n + MOST_GATHERED]]
 
 
 def _gathered(members: Sequence[Alert], channel: str, now: float) -> Overflow:

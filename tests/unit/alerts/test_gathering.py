@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,9 @@ from crony_ops.alerts.gathering import MESSAGES_A_MINUTE, NOWHERE, Plan, plan
 from crony_ops.alerts.settings import Route
 from crony_ops.alerts.silences import fits
 from crony_ops.model.alert import Alert, Cause, Delivery, DeliveryState, Severity, Silence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 NOON = 1_800_000_000.0
 CHANNELS = ("mail", "feishu")
@@ -67,6 +70,22 @@ class Etcd:
             if any(way.state is DeliveryState.waiting for way in written.deliveries.values()):
                 self.sent.append(written)
         return made.look_at
+
+    def arrive(self) -> None:
+        """What waited is delivered."""
+        self.alerts |= {
+            id_: alert.model_copy(
+                update={
+                    "deliveries": {
+                        channel: way.model_copy(update={"state": DeliveryState.delivered})
+                        if way.state is DeliveryState.waiting
+                        else way
+                        for channel, way in alert.deliveries.items()
+                    }
+                }
+            )
+            for id_, alert in self.alerts.items()
+        }
 
     def told(self) -> list[str]:
         return [name for sent in self.sent for name in (sent.names or (sent.job,))]
@@ -261,12 +280,13 @@ class TestAStorm:
         names = tuple(f"job-{n}" for n in range(1000))
         ways = {"mail": Delivery(state=DeliveryState.delivered)}
         stand = [
-            alert(f"d{n}", NOON + 9, since=NOON - 9, names=names, deliveries=ways)
+            alert(f"d{n}", NOON + 9, since=NOON + 1, names=names, deliveries=ways)
             for n in range(300)
         ]
         asked = [alert(f"job-{n}") for n in range(1000)]
         began = time.process_time()
-        assert planned([*stand, *asked], NOON + 60).digests
+        for alerts in ([*stand, *asked], [*asked, *stand]):
+            assert planned(alerts, NOON + 60).digests
         assert time.process_time() - began < 2
 
     def test_numbers_that_are_none_are_not_summed(self) -> None:
@@ -280,6 +300,136 @@ class TestAStorm:
         made = planned(alerts, NOON + 60)
         assert len(made.digests) == 5
         assert sum(len(digest.alert.names) for digest in made.digests) == 997
+
+
+def recovery(job: str, at: float, **fields: Any) -> Alert:
+    named = {"id": f"recovery.{job}.{at:.0f}", **fields}
+    return alert(job, at, cause="recovery", ended=True, **named)
+
+
+def last_words(told: Iterable[Alert]) -> dict[str, str]:
+    """By job: the cause of the last message that tells of it."""
+    return {name: one.cause for one in told for name in (one.names or (one.job,))}
+
+
+class TestWhatFollows:
+    def storm(self) -> Etcd:
+        etcd = Etcd()
+        etcd.add(*(alert(job, NOON + n) for n, job in enumerate("ABCDE")))
+        etcd.look(NOON + 5)
+        return etcd
+
+    def test_a_recovery_is_held_with_its_failure_and_told_after_it(self) -> None:
+        etcd = self.storm()
+        etcd.add(recovery("D", NOON + 20), recovery("E", NOON + 20), recovery("A", NOON + 20))
+        assert etcd.look(NOON + 20) == NOON + 3 + 60
+        assert [sent.job for sent in etcd.sent] == ["A", "B", "C", "A"]
+        etcd.look(NOON + 63)
+        assert [sent.names for sent in etcd.sent[4:]] == [("D", "E"), ("D", "E")]
+        assert [sent.title for sent in etcd.sent[4:]] == ["2 jobs failed", "2 jobs are well again"]
+        assert list(etcd.alerts.values())[-2:] == etcd.sent[4:]
+        assert etcd.look(NOON + 64) is None
+
+    def test_one_that_follows_a_digest_alone_is_told_in_one_of_its_own(self) -> None:
+        """The line goes by when they were made: as itself it would come before."""
+        etcd = self.storm()
+        etcd.add(recovery("D", NOON + 20))
+        etcd.look(NOON + 63)
+        assert [sent.names for sent in etcd.sent[3:]] == [("D", "E"), ("D",)]
+
+    def test_a_failure_after_a_held_recovery_is_in_no_digest_before_it(self) -> None:
+        etcd = self.storm()
+        etcd.add(recovery("D", NOON + 20), alert("D", NOON + 40))
+        etcd.look(NOON + 63)
+        told = [(sent.cause, sent.names) for sent in etcd.sent[3:]]
+        assert told == [("failure", ("D", "E")), ("recovery", ("D",)), ("failure", ("D",))]
+
+    def test_one_that_follows_what_goes_alone_goes_as_itself(self) -> None:
+        etcd = Etcd()
+        etcd.add(*(alert(f"j{n}", NOON) for n in range(4)), recovery("j3", NOON + 9))
+        etcd.look(NOON + 9)
+        etcd.look(NOON + 60)
+        assert [(sent.cause, sent.job) for sent in etcd.sent[3:]] == [
+            ("failure", "j3"),
+            ("recovery", "j3"),
+        ]
+
+    def test_what_came_while_a_digest_was_made_does_not_overtake_it(self) -> None:
+        etcd = self.storm()
+        made = plan(list(etcd.alerts.values()), (), CHANNELS, (), NOON + 63)
+        etcd.add(recovery("D", NOON + 62), made.digests[0].alert)
+        etcd.look(NOON + 63)
+        assert [sent.names for sent in etcd.sent[3:]] == [("D",)]
+        assert last_words(etcd.alerts.values())["D"] == "recovery"
+
+    def test_a_node_that_is_back_is_told_after_its_loss(self) -> None:
+        nodes = [
+            alert("", NOON + n, id=f"l{n}", cause="node lost", node_name=f"web-{n}")
+            for n in range(5)
+        ]
+        back = alert("", NOON + 9, id="b", cause="node back", node_name="web-4", ended=True)
+        made = planned([*nodes, back], NOON + 9)
+        assert back.id not in made.deliveries
+        made = planned([*nodes, back], NOON + 63)
+        assert [digest.alert.names for digest in made.digests] == [("web-3", "web-4"), ("web-4",)]
+
+    def test_over_other_channels_it_goes_at_once(self) -> None:
+        routes = (
+            Route(cause=(Cause.failure,), channels=("mail",)),
+            Route(cause=(Cause.missed,), channels=("feishu",)),
+        )
+        failed = [alert(f"j{n}") for n in range(5)]
+        missed = alert("j4", cause="missed", id="m")
+        assert missed.id in planned([*failed, missed], NOON, routes).deliveries
+
+    def test_of_a_thousand_jobs_is_a_few_messages_too(self) -> None:
+        """Each fails, and is well again ten seconds later."""
+        etcd = Etcd()
+        made = [alert(f"j{n}", NOON + n * 0.05) for n in range(1000)]
+        made += [recovery(f"j{n}", NOON + n * 0.05 + 10) for n in range(1000)]
+        made.sort(key=lambda alert: alert.at)
+        for second in range(240):
+            etcd.add(*(alert for alert in made if second - 1 < alert.at - NOON <= second))
+            etcd.look(NOON + second)
+        assert len(etcd.sent) <= 10
+        assert set(last_words(etcd.sent).values()) == {"recovery"}
+        assert len(last_words(etcd.sent)) == 1000
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 6), st.integers(0, 20)), max_size=60),
+    st.lists(st.integers(0, 12), max_size=30),
+    st.lists(st.booleans(), max_size=60),
+)
+def test_the_last_word_about_a_job_is_the_last_that_was_told_of_it(
+    made: list[tuple[int, int]], deaths: list[int], arrivals: list[bool]
+) -> None:
+    """In the order in which they go at once, and in the line of a channel that was down all the
+    while; wherever a leader dies. ``made``: a job that fails or is well again, and the seconds
+    since the one before."""
+    etcd, at = Etcd(), NOON
+    last: dict[str, str] = {}
+    for number, (job, seconds) in enumerate(made):
+        at += seconds
+        name = f"j{job}"
+        tell = alert if last.get(name) != "failure" else recovery
+        etcd.add(tell(name, at + number / 1000, id=f"a{number}"))
+        last[name] = etcd.alerts[f"a{number}"].cause
+        etcd.look(at, dies_after=deaths[number] if number < len(deaths) else 10**9)
+        if number < len(arrivals) and arrivals[number]:
+            etcd.arrive()
+    for death in (*deaths, 10**9):
+        at += 61
+        etcd.look(at, dies_after=death)
+    etcd.look(at + 1)
+    line = [one for one in etcd.alerts.values() if any(map(_was_sent, one.deliveries.values()))]
+    assert last_words(etcd.sent) == last
+    assert last_words(line) == last
+    assert all(alert.deliveries for alert in etcd.alerts.values())
+
+
+def _was_sent(way: Delivery) -> bool:
+    return way.state in (DeliveryState.waiting, DeliveryState.delivered)
 
 
 @given(
