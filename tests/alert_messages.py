@@ -19,6 +19,8 @@ HOSTILE = (
     "a lone surrogate \ud800 and \udfff",
     "<at id=all></at> <!channel> @everyone **bold** [x](http://evil)",
     "\u202eturned round",
+    "=?utf-8?q?w=0d=0aBcc=3a_thief=40example=2ecom=0d=0a=0d=0aGo_to_http=3a//evil?= is lost",
+    "=?utf-8?b?dw0KQmNjOiB0aGllZkBleGFtcGxlLmNvbQ0KDQpHbw==?=",
     "x" * 1_000_000,
     "",
 )

@@ -37,8 +37,10 @@ def texts_of(message: Message, timezone: str, templates: Environment) -> tuple[s
 
 
 def subject_of(message: Message) -> str:
-    """The body has it whole."""
-    return shortened(message.subject, _LONGEST_SUBJECT, WORDS[message.language])
+    """The body has it whole. No encoded word (RFC 2047) is left in it: the email package decodes
+    those that a header is given, and writes the line breaks that it finds in them."""
+    short = shortened(message.subject, _LONGEST_SUBJECT, WORDS[message.language])
+    return short.replace("=?", "= ?")
 
 
 def letter_of(

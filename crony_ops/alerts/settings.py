@@ -32,8 +32,11 @@ _LONGEST_ADDRESS = 254
 
 
 def is_address(text: str) -> bool:
-    """Whether this is a bare mail address, of a kind that every server takes."""
-    return len(text) <= _LONGEST_ADDRESS and _ADDRESS.fullmatch(text) is not None
+    """Whether this is a bare mail address, of a kind that every server takes. None holds what
+    begins an encoded word (RFC 2047): a header would have what that says in its place."""
+    return (
+        len(text) <= _LONGEST_ADDRESS and "=?" not in text and _ADDRESS.fullmatch(text) is not None
+    )
 
 
 def _spelled_out(text: object) -> object:

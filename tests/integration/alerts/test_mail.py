@@ -122,7 +122,7 @@ async def test_hostile_texts_arrive_whole_and_do_nothing(text: str) -> None:
         "Content-Type",
     }  # fmt: skip
     assert letter["To"] == "ops@example.com"
-    assert letter["Subject"].startswith(one_line(text)[:200])
+    assert letter["Subject"].startswith(one_line(text)[:200].replace("=?", "= ?"))
     plain, html = letter.get_body(("plain",)), letter.get_body(("html",))
     assert plain is not None
     assert html is not None
