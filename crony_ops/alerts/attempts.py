@@ -73,11 +73,13 @@ def asked_again(alert: Alert, now: float) -> Alert:
 
 
 def rest(failures: int, retry_after: float | None, spread: float) -> float:
-    """Seconds that a channel sends nothing after so many ``failures`` in a row; 0 after none."""
+    """Seconds, LONGEST_REST at most, that a channel sends nothing after so many ``failures`` in a
+    row; 0 after none. What the server asks for beyond that holds only for the message that it was
+    asked of: another may be welcome, and somebody may want one tried again."""
     if not failures:
         return 0.0
     return max(
-        _pause(failures, FIRST_REST, LONGEST_REST, spread), min(retry_after or 0.0, PATIENCE)
+        _pause(failures, FIRST_REST, LONGEST_REST, spread), min(retry_after or 0.0, LONGEST_REST)
     )
 
 
