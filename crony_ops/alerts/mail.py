@@ -90,7 +90,7 @@ class _Attempt:
         Undelivered."""
         client = _Client(self, self._settings, self._password)
         try:
-            client.login()
+            client.log_in()
             refused = client.smtp.sendmail(self._settings.sender, self._recipients, letter)
             # It has been taken: whatever happens now is no failure.
             with contextlib.suppress(smtplib.SMTPException, OSError, Undelivered):
@@ -133,6 +133,15 @@ class _Client(yagmail.SMTP):  # type: ignore[misc]
             timeout=settings.timeout,
             **({"context": context} if implicit else {}),
         )
+
+    def log_in(self) -> None:
+        """Connect, greet and log in. A refusal, whatever its code, is of the server or of the
+        settings, not of the mail: both are mended, and then it goes. Raises as ``carry``."""
+        try:
+            self.login()
+            self.smtp.ehlo_or_helo_if_needed()
+        except smtplib.SMTPResponseException as error:
+            raise Undelivered(reason=_answer(error), permanent=False) from None
 
     @property
     def connection(self) -> type[smtplib.SMTP]:
@@ -200,8 +209,8 @@ def refusal(error: smtplib.SMTPException | OSError | UnicodeError) -> Undelivere
         case smtplib.SMTPRecipientsRefused(recipients=refused):
             permanent = all(_for_good(code) for code, _ in refused.values())
             return Undelivered(reason=f"refused: {_who(refused)}", permanent=permanent)
-        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=said):
-            return Undelivered(reason=f"{code} {_text(said)}", permanent=_for_good(code))
+        case smtplib.SMTPResponseException(smtp_code=code):
+            return Undelivered(reason=_answer(error), permanent=_for_good(code))
         case smtplib.SMTPServerDisconnected():
             reason = "the server closed the connection"
         case ssl.SSLCertVerificationError():
@@ -223,6 +232,10 @@ def _for_good(code: int) -> bool:
 
 def _who(refused: dict[str, tuple[int, bytes]]) -> str:
     return ", ".join(f"{who} ({code} {_text(said)})" for who, (code, said) in refused.items())
+
+
+def _answer(error: smtplib.SMTPResponseException) -> str:
+    return f"{error.smtp_code} {_text(error.smtp_error)}"
 
 
 def _text(said: bytes | str) -> str:

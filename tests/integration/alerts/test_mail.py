@@ -157,12 +157,34 @@ async def test_no_tls_where_it_is_wanted_is_a_failure(tmp_path: Path) -> None:
     assert mailbox.logins == []
 
 
-async def test_a_wrong_password_is_permanent_and_not_told(tmp_path: Path) -> None:
+async def test_a_wrong_password_is_tried_again_and_not_told(tmp_path: Path) -> None:
+    """Until somebody has put the new one into its file."""
     async with smtp_server(login=True) as mailbox:
+        channel = mail(mailbox, **login(tmp_path, "wrong-one"))
         with pytest.raises(Undelivered, match="535") as caught:
-            await mail(mailbox, **login(tmp_path, "wrong-one")).send(a_message())
-    assert caught.value.permanent
+            await channel.send(a_message())
+        login(tmp_path)
+        await channel.send(a_message())
+    assert len(mailbox.letters) == 1
+    assert not caught.value.permanent
     assert "wrong-one" not in repr(caught.value) + caught.value.reason
+
+
+@pytest.mark.parametrize("answers", [[b"554 no service"], [b"220 hello", b"550 who", b"550 who"]])
+async def test_a_server_that_wants_nobody_is_tried_again(answers: list[bytes]) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for answer in answers:
+            writer.write(answer + b"\r\n")
+            await writer.drain()
+            await reader.readline()
+        writer.close()
+
+    server = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(Undelivered, match=answers[-1].decode()) as caught:
+            await mail(Mailbox(port)).send(a_message())
+    assert not caught.value.permanent
 
 
 @pytest.mark.parametrize(
