@@ -107,7 +107,7 @@ def retry_after(header: str, now: datetime) -> float | None:
         return min(float(header[:9]), _LONGEST_REST)
     try:
         moment = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)

@@ -37,6 +37,8 @@ def test_a_plain_key_is_itself_and_a_long_one_has_one_of_its_own() -> None:
         ("Mon, 23 Nov 2026 04:01:00 GMT", 60.0),
         ("Mon, 23 Nov 2026 03:00:00 GMT", 0.0),
         ("Mon, 23 Nov 2026 04:01:00 -0000", 60.0),
+        ("Mon, 23 Nov 2026 04:01:00 +99999999999999", None),
+        ("Mon, 23 Nov 99999999999999999999 04:01:00 GMT", None),
         ("-1", None),
         ("soon", None),
         ("", None),
