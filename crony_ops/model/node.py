@@ -55,8 +55,9 @@ class Roster(Record):
     ``clock_offset``: seconds that its clock stands off the others', while that is too much;
     ``clock_told_at``: when somebody was last told of it. ``losses``: when it was lost, the newest
     few. ``back_at``: when it last came back. ``told``: what people believe of it, if that is not
-    that it is up; ``remind_at``: when they are to be reminded. ``presets_told``: the presets that
-    they believe not to be ready. Unix seconds.
+    that it is up; ``critical``: jobs of it could not be moved when it was lost last; ``remind_at``:
+    when they are to be reminded. ``presets_told``: the presets that they believe not to be ready.
+    Unix seconds.
     """
 
     node: Node
@@ -67,6 +68,7 @@ class Roster(Record):
     losses: tuple[float, ...] = ()
     back_at: float = 0.0
     told: Literal["", "lost", "flapping"] = ""
+    critical: bool = False
     remind_at: float = 0.0
     presets_told: tuple[str, ...] = ()
 

@@ -58,6 +58,7 @@ def loss_told(
     roster: Roster, failover: Failover, facts: dict[str, str | int], now: float, remind: int
 ) -> Ruled:
     """The failover of a loss has come to its end: what is told of it."""
+    roster = roster.model_copy(update={"critical": bool(facts["failed"])})
     if roster.told == "flapping":
         return roster, ()
     flaps = len(roster.losses) > 1
@@ -81,10 +82,14 @@ def loss_alert(
         Cause.flapping if flaps else Cause.node_lost,
         f"{failover.incarnation:x}",
         now,
-        severity=Severity.critical if facts["failed"] else Severity.warning,
+        severity=_of_a_loss(critical=bool(facts["failed"])),
         since=failover.started_at,
         facts={**facts, **more},
     )
+
+
+def _of_a_loss(*, critical: bool) -> Severity:
+    return Severity.critical if critical else Severity.warning
 
 
 def in_time(roster: Roster, *, ttl: float, now: float, remind: int) -> Ruled | None:
@@ -110,13 +115,14 @@ def in_time(roster: Roster, *, ttl: float, now: float, remind: int) -> Ruled | N
             since=lost_at,
             facts={"lasted": max(0.0, roster.back_at - lost_at)},
         )
-        return roster.model_copy(update={"told": "", "remind_at": 0.0}), (back,)
+        return roster.model_copy(update={"told": "", "critical": False, "remind_at": 0.0}), (back,)
     if roster.told == "lost" and roster.remind_at and now >= roster.remind_at:
         again = alert_of(
             node,
             Cause.node_lost,
             name,
             now,
+            severity=_of_a_loss(critical=roster.critical),
             since=roster.lost_at,
             facts={"again": 1, "lasted": now - (roster.lost_at or now)},
         )
@@ -136,13 +142,14 @@ def _settled(roster: Roster, name: str, lasted: float, now: float, remind: int) 
         Cause.node_back if up else Cause.node_lost,
         name,
         now,
-        severity=Severity.info if up else Severity.warning,
+        severity=Severity.info if up else _of_a_loss(critical=roster.critical),
         ended=up,
         since=roster.losses[0] if roster.losses else None,
         facts={"settled": 1, "lasted": lasted},
     )
     update = {
         "told": "" if up else "lost",
+        "critical": roster.critical and not up,
         "losses": (),
         "remind_at": now + remind if remind and not up else 0.0,
     }

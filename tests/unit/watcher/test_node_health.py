@@ -131,6 +131,43 @@ def test_a_lost_node_is_called_to_mind_until_it_is_forgotten(picture: Picture) -
     assert len(told(picture)) == 7
 
 
+def severities(picture: Picture) -> list[tuple[str, Severity]]:
+    return [(alert.title, alert.severity) for alert in sorted(alerts(picture), key=lambda a: a.at)]
+
+
+@pytest.mark.parametrize("stranded", [True, False])
+def test_a_reminder_is_as_grave_as_the_loss(picture: Picture, stranded: bool) -> None:
+    """So that who hears of what is critical alone hears of a loss that a silence kept back."""
+    if not stranded:
+        picture.etcd.delete(picture.keys.spec("strands"))
+        picture.look(NOON)
+    grave = Severity.critical if stranded else Severity.warning
+    picture.node_dies("a")
+    picture.look(NOON)
+    picture.look(NOON + REMIND)
+    assert severities(picture) == [("node a is lost", grave), ("node a is still lost", grave)]
+    picture.node_up("a", 12)
+    picture.look(NOON + REMIND + 60)
+    picture.look(NOON + REMIND + 60 + STEADY)
+    assert not roster(picture).critical
+
+
+def test_a_flapping_node_that_stays_away_is_as_grave_as_its_last_loss(picture: Picture) -> None:
+    for minute in range(3):
+        picture.node_dies("a")
+        picture.look(NOON + 60 * minute)
+        picture.node_up("a", 20 + minute)
+        picture.look(NOON + 60 * minute + 20)
+    picture.node_dies("a")
+    picture.look(NOON + 180)
+    picture.look(NOON + 180 + FLAP_WINDOW)
+    picture.look(NOON + 180 + FLAP_WINDOW + REMIND)
+    assert severities(picture)[-2:] == [
+        ("node a is lost for good", Severity.critical),
+        ("node a is still lost", Severity.critical),
+    ]
+
+
 class TestAPreset:
     def offers(self, picture: Picture, *, ready: bool, failed: bool, incarnation: int = 10) -> None:
         failures = {"py": PresetFailure(reason="exit 1: no pip", at=NOON)} if failed else {}
