@@ -128,8 +128,10 @@ def _fields(line: CrontabLine, timezone: str, home: str | None) -> dict[str, Any
     }
     if workdir is not None:
         fields["workdir"] = workdir
-    if addressees := re.findall(r"[^\s,]+", settings.get("MAILTO", "")):
-        fields["notify"] = {"to": addressees}
+    if "MAILTO" in settings:
+        addressees = re.findall(r"[^\s,]+", settings["MAILTO"])
+        # An empty one is there to have nobody told.
+        fields["notify"] = {"to": addressees} if addressees else {"on": []}
     return fields
 
 

@@ -17,6 +17,7 @@ from crony_ops.catalog.crontab_jobs import Imported, import_lines, imported_text
 from crony_ops.catalog.job_file import read_job_file
 from crony_ops.catalog.timing import Intervals
 from crony_ops.model.job import Job, RunOn
+from crony_ops.model.notify import Notify
 from crony_ops.schedule import parse_schedule
 from tests.unit.catalog.crontab_manual import fires_at
 
@@ -126,7 +127,14 @@ def test_a_users_crontab_with_all_that_cron_offers() -> None:
     assert report.schedule == "*/15 8-18/2 * jan-mar,dec mon-fri"
     assert mail.shell is not None
     assert mail.shell.startswith("exec <<'END'\nJoe,\n\nno 50% more.\nEND\n")
-    assert (ping.timezone, ping.splay, ping.notify.to) == ("Asia/Tokyo", 300, ())
+    assert (ping.timezone, ping.splay) == ("Asia/Tokyo", 300)
+
+
+@pytest.mark.parametrize("empty", ["MAILTO=", 'MAILTO=""'])
+def test_an_empty_mailto_has_nobody_told(empty: str) -> None:
+    crontab = f"{empty}\n0 4 * * * x\n"
+    assert job(crontab).notify == Notify(on=())
+    assert job("0 4 * * * x\n").notify == Notify()
 
 
 def test_a_variable_is_taken_as_it_is_written() -> None:
