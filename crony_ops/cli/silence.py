@@ -15,13 +15,17 @@ from crony_ops.cli.terminal.connection import connected
 from crony_ops.cli.terminal.operator import operator
 from crony_ops.cli.terminal.output import Output, OutputOption, console, say, show, table, wall_time
 from crony_ops.cli.terminal.until import ForOption, UntilOption, end_of
+from crony_ops.cli.view.lookup import unknown
 from crony_ops.errors import InvalidInput
 from crony_ops.model.alert import Silence
+from crony_ops.model.node import Node, Roster
 from crony_ops.store.keys import Keys
 from crony_ops.store.settings import EtcdSettings  # noqa: TC001 - read at runtime by `connected`
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from crony_ops.store.client import Etcd
 
 app = typer.Typer(
     add_completion=False,
@@ -75,7 +79,8 @@ def add(
     """Keep alerts back that fit all that is named: of a job, a node, a group, a label.
 
     They are made all the same, and `crony-ops alerts` lists them. What is on its way already goes
-    on. A silence always ends: --for or --until says when.
+    on. A silence always ends: --for or --until says when. A job or node that there is not is
+    refused; a group or a label need not be there yet.
 
     Examples:
       $ crony-ops silence add --node node-1 --for 2h --why "new disk"
@@ -135,16 +140,36 @@ def remove(
 
 
 async def _write(settings: EtcdSettings, silence: Silence) -> None:
-    """What is over goes with it. Raises StoreError."""
+    """What is over goes with it. Raises UnknownName, and StoreError."""
     from crony_ops.store.client import Etcd
 
     keys = Keys(settings.prefix)
     async with Etcd(settings) as etcd:
+        await _all_known(etcd, keys, silence)
         await etcd.put(keys.silence(silence.id), silence.to_json())
         for entry in (await etcd.range(keys.silences)).entries:
             old = Silence.read(entry.key, entry.value)
             if old is not None and old.until < silence.at:
                 await etcd.delete(entry.key)
+
+
+async def _all_known(etcd: Etcd, keys: Keys, silence: Silence) -> None:
+    """Nobody believes that silent whose name is misspelt. Raises UnknownName, and StoreError."""
+    if silence.job:
+        jobs = {
+            entry.key.removeprefix(prefix)
+            for prefix in (keys.specs, keys.pauses)
+            for entry in (await etcd.range(prefix, keys_only=True)).entries
+        }
+        if silence.job not in jobs:
+            raise unknown("job", silence.job, jobs)
+    if silence.node:
+        rosters = (await etcd.range(keys.rosters)).entries
+        nodes = (await etcd.range(keys.nodes)).entries
+        known = [roster.node for e in rosters if (roster := Roster.read(e.key, e.value))]
+        known += [node for e in nodes if (node := Node.read(e.key, e.value))]
+        if not any(silence.node in (node.name, node.uuid) for node in known):
+            raise unknown("node", silence.node, {node.name for node in known})
 
 
 async def _read(settings: EtcdSettings) -> list[Silence]:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from crony_ops.model.alert import Alert, Delivery, DeliveryState, Severity, Silence
+from crony_ops.model.node import Node, Roster
 from tests.integration.alerts.servers import http_server, says
 from tests.integration.cli.conftest import CommandLine
 
@@ -115,6 +116,7 @@ async def test_a_silence_is_added_listed_and_removed(
 ) -> None:
     over = Silence(id="over", who="me", at=NOW - 99, until=NOW - 9, job="x")
     await etcd.put(keys.silence("over"), over.to_json())
+    await etcd.put(keys.spec("x"), b"{}")
     await crony_ops("silence", "add", "--job", "x", "--for", "2h", "--why", "new disk")
     document = json.loads((await crony_ops("silence", "list", "-o", "json")).out)
     [one] = document["silences"]
@@ -141,6 +143,34 @@ async def test_a_silence_that_is_about_nothing_or_never_ends_is_refused(
 ) -> None:
     await crony_ops("silence", "add", *options, status=2)
     assert await etcd.count(keys.silences) == 0
+
+
+async def test_a_silence_of_a_job_or_node_that_there_is_not_is_refused(
+    crony_ops: CommandLine, etcd: Etcd, keys: Keys
+) -> None:
+    """Nobody is to believe it silent, and be called all the same."""
+    lost = Roster(node=Node(uuid="u-1", name="web-01", incarnation=1), seen_at=NOW, lost_at=NOW)
+    up = Node(uuid="u-2", name="web-02", incarnation=2)
+    await etcd.put(keys.roster("u-1"), lost.to_json())
+    await etcd.put(keys.node("u-2"), up.to_json())
+    await etcd.put(keys.spec("backup"), b"{}")
+    for options, nearest in (
+        (("--node", "web-O1"), "web-01"),
+        (("--job", "bakcup"), "backup"),
+        (("--job", "backup", "--node", "web-O2"), "web-02"),
+    ):
+        refused = await crony_ops("silence", "add", *options, "--for", "2h", status=2)
+        assert nearest in refused.err
+    assert await etcd.count(keys.silences) == 0
+    for known in (
+        ("--node", "web-01"),
+        ("--node", "web-02"),
+        ("--node", "u-1"),
+        ("--job", "backup"),
+        ("--group", "none-yet", "--label", "team=none-yet"),
+    ):
+        await crony_ops("silence", "add", *known, "--for", "2h")
+    assert await etcd.count(keys.silences) == 5
 
 
 async def test_a_channel_is_tried_for_real_and_its_secret_is_not_shown(
