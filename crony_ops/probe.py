@@ -13,16 +13,17 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_asked: dict[Hashable, asyncio.Future[Any]] = {}
+_asked: dict[tuple[asyncio.AbstractEventLoop, Hashable], asyncio.Future[Any]] = {}
 
 
 async def ask_apart(question: Hashable, work: Callable[[], T]) -> T:
     """What ``work`` returns or raises. Who asks the same meanwhile gets the same answer: a question
     that hangs costs one thread, however often it is asked."""
-    answer: asyncio.Future[T] | None = _asked.get(question)
+    key = asyncio.get_running_loop(), question
+    answer: asyncio.Future[T] | None = _asked.get(key)
     if answer is None:
-        answer = _asked[question] = _begin(work)
-        answer.add_done_callback(lambda _: _asked.pop(question, None))
+        answer = _asked[key] = _begin(work)
+        answer.add_done_callback(lambda _: _asked.pop(key, None))
     return await asyncio.shield(answer)
 
 

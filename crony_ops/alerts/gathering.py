@@ -2,23 +2,32 @@
 
 Up to ``MESSAGES_A_MINUTE`` alerts of one kind go at once. What comes on top of them within a minute
 is held until a minute is over, and then told in one digest that names all (in several, where the
-names are too many for one message). Alerts are of one kind if they tell the same of different jobs
-or nodes, over the same channels to the same people. Nothing overtakes what was made before it about
-the same job or node: it is held with that, and told after it.
+names are too many for one message). Nothing overtakes what was made before it about the same job or
+node: it is held with that, and told after it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from crony_ops.alerts.attempts import PATIENCE
-from crony_ops.alerts.line import subjects, waits
-from crony_ops.alerts.phrases import phrased
+from crony_ops.alerts.digests import (
+    Deliveries,
+    Kind,
+    Topic,
+    Waiting,
+    digest_of,
+    in_turn,
+    kind_of,
+    parts,
+    subject,
+    topics,
+)
+from crony_ops.alerts.line import waits
 from crony_ops.alerts.routing import ways
 from crony_ops.alerts.silences import silenced_by
 from crony_ops.model.alert import Alert, Delivery, DeliveryState
@@ -29,14 +38,9 @@ if TYPE_CHECKING:
 
 MESSAGES_A_MINUTE = 3
 MINUTE = 60.0
-NAMES_IN_A_DIGEST = 16_000
-"""Characters of names: services take some 20 KB."""
 NOWHERE = "-"
 """In place of a channel, for an alert that no route leads anywhere."""
 _OF_OLD = 3600.0
-_SUMMED = ("moved", "failed", "bound", "lost_runs")
-
-Deliveries = dict[str, Delivery]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +68,12 @@ class Plan:
         self.look_at = at if self.look_at is None else min(at, self.look_at)
 
 
-class Kind(NamedTuple):
-    cause: str
-    ended: bool
-    again: bool
-    recipients: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]
-
-
 class Standing(NamedTuple):
     """A digest that stands, and its place among the alerts."""
 
     place: int
     kind: Kind
     digest: Alert
-
-
-Waiting = tuple[Alert, Deliveries]
-Topic = tuple[str, str]
-"""A channel, and a job or node that something is told of over it."""
 
 
 def plan(
@@ -123,7 +115,7 @@ def plan(
                 over, DeliveryState.silenced, f"silence {silence.id}", now
             )
         else:
-            about = _topics(alert, over)
+            about = topics(alert, over)
             later = [one for one in digests.get(subject(alert), ()) if one.place > place]
             told = _told_in(alert, over, later, max(reached.get(topic, 0) for topic in about))
             reached |= dict.fromkeys(about, math.inf if told is None else told.place)
@@ -177,7 +169,7 @@ def _share_out(
     followed = set(overtaken)
     rest: list[Waiting] = []
     for alert, over in pending:
-        kind, about = kind_of(alert, over), _topics(alert, over)
+        kind, about = kind_of(alert, over), topics(alert, over)
         if not held.isdisjoint(about):
             held |= about
         elif not followed.isdisjoint(about) or (not room[kind] and now >= ripe_at[kind]):
@@ -190,8 +182,8 @@ def _share_out(
             result.hold_until(ripe_at[kind])
             held |= about
     told = set(overtaken)
-    for part in chain.from_iterable(map(_parts, in_turn(rest))):
-        about = frozenset().union(*(_topics(alert, over) for alert, over in part))
+    for part in chain.from_iterable(map(parts, in_turn(rest))):
+        about = frozenset().union(*(topics(alert, over) for alert, over in part))
         first, over = part[0]
         if len(part) == 1 and told.isdisjoint(about):
             result.deliveries[first.id] = over
@@ -219,20 +211,6 @@ def _room(
         room[kind] = max(0, MESSAGES_A_MINUTE - count)
         ripe_at[kind] = times[min(room[kind], len(times) - 1)] + MINUTE
     return room, ripe_at
-
-
-def in_turn(waiting: Iterable[Waiting]) -> list[list[Waiting]]:
-    """In groups of one kind each, as few as may be told one after the other without that any
-    subject's alerts change places."""
-    groups: dict[tuple[int, Kind], list[Waiting]] = {}
-    last: dict[Topic, tuple[int, Kind]] = {}
-    for alert, over in waiting:
-        kind, about = kind_of(alert, over), _topics(alert, over)
-        before = [last[topic] for topic in about if topic in last]
-        turn = max((turn + (other != kind) for turn, other in before), default=0)
-        groups.setdefault((turn, kind), []).append((alert, over))
-        last |= dict.fromkeys(about, (turn, kind))
-    return [groups[at] for at in sorted(groups, key=itemgetter(0))]
 
 
 def _sent_since(began: float, alerts: Iterable[Alert]) -> dict[Kind, list[tuple[float, int]]]:
@@ -276,72 +254,6 @@ def _told_in(
         ),
         None,
     )
-
-
-def _topics(alert: Alert, over: Deliveries) -> frozenset[Topic]:
-    return frozenset((channel, one) for channel in over for one in subjects(alert))
-
-
-def kind_of(alert: Alert, over: Deliveries) -> Kind:
-    """What alerts have in common that may be told in one message."""
-    recipients = sorted((channel, way.to, way.on_duty) for channel, way in over.items())
-    return Kind(alert.cause, alert.ended, bool(alert.facts.get("again")), tuple(recipients))
-
-
-def subject(alert: Alert) -> str:
-    """The name that a digest has of it: the job, the node, or what the alert calls it itself."""
-    return alert.job or alert.node_name or str(alert.facts.get("key") or alert.title)
-
-
-def _parts(waiting: Sequence[Waiting]) -> Iterator[list[Waiting]]:
-    part: list[Waiting] = []
-    size = 0
-    for item in waiting:
-        length = len(subject(item[0])) + 2
-        if part and size + length > NAMES_IN_A_DIGEST:
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += length
-    if part:
-        yield part
-
-
-def digest_of(members: Sequence[Alert], over: Deliveries, now: float) -> Alert:
-    """One alert that tells of all ``members``, which are of one kind and may be digests."""
-    first = members[0]
-    each = (alert.names or (subject(alert),) for alert in members)
-    names = tuple(dict.fromkeys(chain.from_iterable(each)))
-    facts: dict[str, str | int | float] = {
-        name: sum(_number(alert.facts.get(name)) for alert in members)
-        for name in _SUMMED
-        if any(name in alert.facts for alert in members)
-    }
-    if first.facts.get("again"):
-        facts["again"] = 1
-    return phrased(
-        Alert(
-            # Not that of an earlier one, which may stand though other routes hold by now.
-            id=f"digest.{first.id}.{int(now)}",
-            cause=first.cause,
-            severity=max((alert.severity for alert in members), key=lambda severity: severity.rank),
-            title="",
-            message="",
-            # A node's clock may be ahead of ours.
-            at=max(now, *(alert.at for alert in members)),
-            ended=first.ended,
-            since=min(alert.at for alert in members),
-            names=names,
-            count=len(names),
-            facts=facts,
-            groups=tuple(sorted({group for alert in members for group in alert.groups})),
-            deliveries=over,
-        )
-    )
-
-
-def _number(fact: str | float | None) -> int:
-    return int(fact) if isinstance(fact, int | float) else 0
 
 
 def _all(over: Deliveries, state: DeliveryState, answer: str, now: float) -> Deliveries:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from crony_ops.alerts.gathering import digest_of, in_turn
+from crony_ops.alerts.digests import digest_of, in_turn
 from crony_ops.alerts.line import subjects, waits
 from crony_ops.model.alert import Alert, Delivery, DeliveryState
 

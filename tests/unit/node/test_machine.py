@@ -73,3 +73,18 @@ async def test_a_question_that_hangs_costs_one_thread_however_often_it_is_asked(
     go.set()
     assert await asyncio.gather(*asked[1:]) == [1] * 49
     assert await ask_apart("same", hang) == 2
+
+
+def test_a_question_that_hung_when_its_loop_ended_is_asked_anew_by_the_next() -> None:
+    go = threading.Event()
+
+    async def give_up() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(ask_apart("same", go.wait), 0.01)
+
+    async def ask() -> int:
+        return await ask_apart("same", lambda: 7)
+
+    asyncio.run(give_up())
+    assert asyncio.run(ask()) == 7
+    go.set()
