@@ -69,6 +69,17 @@ def test_a_machine_leaves_as_it_came_but_for_its_logs_if_wanted(
     jobs = {"short", "endless"}
     joined.until(lambda: {r.job for r in joined.ledger_of(newcomer)} == jobs, "its jobs run")
 
+    # As the preset mounts a share that other nodes work on as well.
+    share, folder = "/srv/share", "/var/lib/crony-work"
+    newcomer.sh(f"mkdir {share}; echo all >{share}/theirs; mount --bind {share} {folder}")
+    refused = joined.play("decommission", "--limit", newcomer.name, check=False)
+    assert refused.failed == (newcomer.name,)
+    assert f"umount '{folder}'" in refused.outcome.out
+    assert sum(refused.changed.values()) == 0
+    assert newcomer.path(f"{share}/theirs").read_text() == "all\n"
+    assert joined.asked("nodes", newcomer.name)["node"]["state"] == "up"
+    newcomer.sh(f"umount {folder}; rm -r {share}")
+
     joined.play("decommission", "--limit", newcomer.name, "-e", "crony_keep_logs=true")
     left = fingerprint() ^ before
     logs = {line for line in left if line.startswith("/var/lib/crony")}
