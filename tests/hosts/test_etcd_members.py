@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
 from tests.faults.proof.history import Kind
+from tests.hosts.lab.inventory import REPOSITORY
 
 if TYPE_CHECKING:
     from tests.hosts.fleet import Fleet
@@ -67,7 +69,7 @@ def test_a_backup_restored_into_an_empty_etcd_brings_the_jobs_back_and_repeats_n
     for host in fleet.hosts:
         host.sh("systemctl stop etcd; rm -r /var/lib/etcd/crony/member")
     assert fleet.hosts[0].sh("systemctl start etcd", check=False).status, "it began by itself"
-    fleet.play("restore", "-e", f"crony_restore_from={snapshot}")
+    fleet.play("restore", "-e", f"crony_restore_from={os.path.relpath(snapshot, REPOSITORY)}")
 
     restored = int(time.time())
     assert {job["job"] for job in fleet.asked("jobs")["jobs"]} == set(jobs)
