@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from crony_ops.catalog.inventory import Inventory
 
 USUAL_STATE_FOLDER = "/var/lib/crony"
+USUAL_ETCD_FOLDER = "/var/lib/etcd/crony"
 
 _ROLES = ("etcd", "watchers", "nodes")
 _SETTINGS = {"nodes": "crony_node_settings", "watchers": "crony_watcher_settings"}
@@ -38,4 +39,12 @@ def state_folder(host: str, variables: Mapping[str, Any]) -> str:
     folder = daemon_settings(variables, "nodes").get("state_dir", USUAL_STATE_FOLDER)
     if not isinstance(folder, str) or "{{" in folder or not PurePosixPath(folder).is_absolute():
         raise BadStateFolder(host=host, folder=folder)
+    return folder
+
+
+def etcd_folder(variables: Mapping[str, Any]) -> str:
+    """Of the host's member of etcd: the usual one, too, where what is told can't be read here."""
+    folder = variables.get("crony_etcd_data_dir")
+    if not isinstance(folder, str) or "{{" in folder or not PurePosixPath(folder).is_absolute():
+        return USUAL_ETCD_FOLDER
     return folder

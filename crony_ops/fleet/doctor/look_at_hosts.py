@@ -13,7 +13,7 @@ from crony_ops.errors import CronyError
 from crony_ops.fleet.doctor import on_host
 from crony_ops.fleet.doctor.check_units import units_of
 from crony_ops.fleet.doctor.facts import HostFacts, HostLook
-from crony_ops.fleet.fleet_hosts import daemon_settings, state_folder
+from crony_ops.fleet.fleet_hosts import daemon_settings, etcd_folder, state_folder
 from crony_ops.fleet.route import find_route, login_of
 from crony_ops.fleet.ssh import run_program
 
@@ -26,7 +26,6 @@ PATIENCE = 25.0
 _AT_ONCE = 16
 _PRESETS = "/etc/crony/presets"
 _CERTIFICATES = "/etc/crony/tls"
-_ETCD_DATA = "/var/lib/etcd"
 _PAGES = {"crony-node.service": "127.0.0.1:9107", "crony-watcher.service": "127.0.0.1:9108"}
 
 
@@ -83,7 +82,10 @@ def question_for(
         "units": units_of(groups),
         "presets_dir": _PRESETS if is_node else "",
         "state_dir": state_dir,
-        "disks": [*([state_dir] if is_node else []), *([_ETCD_DATA] if "etcd" in groups else [])],
+        "disks": [
+            *([state_dir] if is_node else []),
+            *([etcd_folder(variables)] if "etcd" in groups else []),
+        ],
         "certificates": [_CERTIFICATES],
         "pages": pages,
     }
