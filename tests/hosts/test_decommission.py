@@ -50,6 +50,16 @@ def joined(fleet: Fleet, newcomer: Host) -> Iterator[Fleet]:
     fleet.sync({})
 
 
+def _left_of(fleet: Fleet, host: Host) -> set[str]:
+    """What the fleet still knows of a host that has left: its node, its users, its certificates."""
+    ask = "set -a; . /etc/etcd/etcdctl.env; etcdctl user list"
+    nodes = {node["name"] for node in fleet.asked("nodes")["nodes"]}
+    users = set(fleet.hosts[0].sh(ask).out.split())
+    certificates = {path.stem for path in (fleet.inventory / "pki").iterdir()}
+    whose = {host.name, f"node-{host.name}", f"watcher-{host.name}"}
+    return (nodes | users | certificates) & whose
+
+
 def test_a_machine_leaves_as_it_came_but_for_its_logs_if_wanted(
     joined: Fleet, newcomer: Host
 ) -> None:
@@ -59,6 +69,16 @@ def test_a_machine_leaves_as_it_came_but_for_its_logs_if_wanted(
 
     before = fingerprint()
     joined.play("site", "--limit", newcomer.name)
+
+    newcomer.kill()
+    unasked = joined.play("decommission", "--limit", newcomer.name, check=False, plain=True)
+    assert unasked.failed == (newcomer.name,)
+    assert "-e crony_machine_gone=true" in unasked.outcome.out
+    joined.play("decommission", "--limit", newcomer.name, "-e", "crony_machine_gone=true")
+    assert _left_of(joined, newcomer) == set()
+    newcomer.start()
+    joined.play("site", "--limit", newcomer.name)
+
     everywhere = {"group": "late", "every": True}
     joined.sync(
         {
@@ -87,8 +107,7 @@ def test_a_machine_leaves_as_it_came_but_for_its_logs_if_wanted(
     assert {line.split("/")[4].split()[0] for line in logs if line.count("/") > 3} == {"runs"}
     assert any(line.startswith("/var/lib/crony/runs/short/") for line in logs)
     assert "sleep" not in newcomer.sh("ps -eo comm").out
-    assert newcomer.name not in {node["name"] for node in joined.asked("nodes")["nodes"]}
-    assert not list((joined.inventory / "pki").glob(f"*-{newcomer.name}.*"))
+    assert _left_of(joined, newcomer) == set()
 
     joined.play("decommission", "--limit", newcomer.name)
     assert fingerprint() == before
