@@ -305,6 +305,27 @@ def skipped_before_the_clock_was_wrong() -> Story:
     return story
 
 
+def skipped_by_a_clock_that_was_ahead() -> Story:
+    """Told of when what it was skipped for has ended: a pinned job, through an outage."""
+    pinned: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid", "shell": "sleep 3"}
+    story = begun(schedule="*/10 * * * * *", **pinned)
+    story.until(9.4)
+    first = story.claim("j", T + 10, "node-1")
+    story.until(10.02)
+    story.act("start", first, "node-1")
+    story.fault(Kind.clock, "node-1", lasts=2, offset="10")
+    story.until(11.4)
+    second = story.claim("j", T + 20, "node-1")
+    skipped_at = story.now + 10
+    story.until(13)
+    story.act("end", first, "node-1")
+    story.end(first)
+    story.until(18)
+    reason = f"{first.run_id} was still running"
+    story.end(second, "skipped", reason=reason, ended_at=skipped_at)
+    return story
+
+
 def replaced_while_the_clock_was_ahead() -> Story:
     """A run's end was noted by a clock that was ahead, and told when that had been put right."""
     story = begun(concurrency="replace", schedule="*/10 * * * * *", shell="sleep 60")

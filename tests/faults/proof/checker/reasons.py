@@ -12,6 +12,7 @@ from crony_ops.node.runs.fence import LEASE_RAN_OUT
 from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.checker.index import Claim, End, assignment, timing
 from tests.faults.proof.checker.violation import Violation, shown
+from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from crony_ops.model.job import Job
@@ -81,7 +82,7 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
     name = f"{record.run_id} of {record.job_id} was skipped"
     if "still running" in record.reason:
         for run_id in _RUN_ID.findall(record.reason):
-            if not _was_open(index, record, min(record.ended_at, end.write.at), run_id):
+            if not _was_open(index, record, _skipped_at(index, end, record), run_id):
                 claim = index.claim_of.get((record.job_id, run_id))
                 ended = index.ends_of.get((record.job_id, run_id), [])
                 seen = shown(
@@ -108,6 +109,17 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
         known, what = False, "never to be skipped for that"
     if not known:
         yield Violation(RULE, f"{name} ({record.reason}), and it was {what}", (end.write,))
+
+
+def _skipped_at(index: Index, end: End, record: RunRecord) -> float:
+    """By our clock: one that was ahead tells a time that is to come, maybe long after it was so."""
+    if record.ended_at > end.write.at + index.setup.tolerance:
+        for fault in index.history.faults:
+            if fault.kind is Kind.clock and fault.target == record.node_name:
+                at = record.ended_at - float(fault.detail.get("offset", 0))
+                if fault.began <= at <= (fault.ended or end.write.at):
+                    return at
+    return min(record.ended_at, end.write.at)
 
 
 def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -> bool:
