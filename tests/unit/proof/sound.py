@@ -307,8 +307,8 @@ def skipped_before_the_clock_was_wrong() -> Story:
 
 def skipped_by_a_clock_that_was_ahead() -> Story:
     """Told of when what it was skipped for has ended: a pinned job, through an outage."""
-    pinned: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid", "shell": "sleep 3"}
-    story = begun(schedule="*/10 * * * * *", **pinned)
+    once: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
+    story = begun(schedule="*/10 * * * * *", shell="sleep 3", **once)
     story.until(9.4)
     first = story.claim("j", T + 10, "node-1")
     story.until(10.02)
