@@ -346,6 +346,23 @@ def replaced_while_the_clock_was_ahead() -> Story:
     return story
 
 
+def asleep_right_before_a_start_that_was_late() -> Story:
+    """The machine kept node-1 from it until second 31.55; then the node was frozen."""
+    story = begun(schedule="*/30 * * * * *")
+    story.until(29.2)
+    run = story.claim("j", T + 30, "node-1")
+    story.until(31.6)
+    story.fault(Kind.freeze, "node-1", lasts=5)
+    story.until(35)
+    story.lapse("node-1")
+    story.until(36.65)
+    story.act("start", run, "node-1")
+    story.act("end", run, "node-1")
+    story.end(run, started_at=T + 31.55)
+    story.register("node-1")
+    return story
+
+
 def fenced() -> Story:
     """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
     story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import RunKind
+from crony_ops.model.run import RunKind, RunRecord
 from tests.faults.proof.checker.index import assignment, timing
 from tests.faults.proof.checker.violation import Violation
 from tests.faults.proof.history import Kind
@@ -66,7 +66,15 @@ def _was_on_its_way(index: Index, trouble: Trouble, claim: Claim, at: float) -> 
     if run.kind is RunKind.tick:
         _, splay = timing(assignment(held.value or "").job, run.job_id)
         first, last = max(first, run.tick + splay), max(last, run.tick + splay)
+    # By its record it was about to start then, as late as the machine let it come to that.
+    last = max([last, *(at for at in _starts_told(index, claim) if at <= freeze.began)])
     return first <= freeze.began <= last + AWAKE
+
+
+def _starts_told(index: Index, claim: Claim) -> Iterator[float]:
+    for end in index.ends_of.get((claim.run.job_id, claim.run.run_id), ()):
+        if isinstance(end.record, RunRecord) and end.record.started_at is not None:
+            yield end.record.started_at
 
 
 def _lease_end(index: Index, claim: Claim, until: float) -> tuple[Write, float] | None:
