@@ -214,7 +214,7 @@ class Agent:
             return None
         return Claimant(self._keys, self._uuid, self._settings.name, self._registration.incarnation)
 
-    def _may_start(self, run: OpenRun) -> tuple[RunState, str] | None:
+    def _may_start(self, run: OpenRun, claimed: int) -> tuple[RunState, str] | None:
         """How a run that is about to start ends instead and why, or None."""
         if fenced := self._fenced(run, 1):
             return fenced
@@ -222,7 +222,9 @@ class Agent:
             return RunState.skipped, "the job was removed"
         if holding.unknown:
             return RunState.failed, not_understood(holding.unknown)
-        paused = self._mirror.get(self._keys.pause(run.job_id)) is not None
+        # A pause from before the claim was over by then: the mirror has yet to hear of that.
+        pause = self._mirror.get(self._keys.pause(run.job_id))
+        paused = pause is not None and pause.mod_revision > claimed
         if paused and run.kind is not RunKind.once:
             return RunState.skipped, "the job was paused"
         if run.kind is RunKind.queued and self._folder.log(run.job_id, run.run_id).exists():

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Start:
     """When and how a claimed run starts. ``fires_at`` and ``next_due``, when the run after it is to
-    start, are in unix seconds; ``way`` tells how it came here."""
+    start, are in unix seconds; ``way`` tells how it came here. ``claimed`` is the revision of etcd
+    at which it was claimed, 0 where that is not known."""
 
     run: OpenRun
     assignment: Assignment
@@ -28,6 +29,7 @@ class Start:
     previous_tick: int | None
     next_due: int
     way: Way
+    claimed: int = 0
     offline: bool = False
 
 
@@ -35,7 +37,8 @@ class Start:
 class ActiveRun:
     """A run that this node has claimed and not yet reported.
 
-    ``adopted``: it was begun by an earlier life of this agent, under another lease.
+    ``claimed`` as in its Start. ``adopted``: it was begun by an earlier life of this agent, under
+    another lease.
     ``execution`` is None until it starts; ``ended`` is set when it is over, reported or not: from
     then on it is in nobody's way. ``late``: seconds, and why. ``waited_for`` and ``replaced`` are
     the ids of the runs that held it up, and of those that it ended.
@@ -44,6 +47,7 @@ class ActiveRun:
     run: OpenRun
     job: Job
     fires_at: float = 0.0
+    claimed: int = 0
     offline: bool = False
     adopted: bool = False
     execution: Execution | None = None

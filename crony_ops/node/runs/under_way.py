@@ -39,8 +39,9 @@ log = logging.getLogger(__name__)
 
 
 class Runs:
-    """``may_start`` is asked before a start, ``fenced`` right before each attempt: how the run ends
-    instead and why, or None. ``on_end`` is told the job's id when a run of it is over."""
+    """``may_start`` is asked before a start (of a run that was claimed at that revision of etcd),
+    ``fenced`` right before each attempt: how the run ends instead and why, or None. ``on_end`` is
+    told the job's id when a run of it is over."""
 
     def __init__(
         self,
@@ -52,7 +53,7 @@ class Runs:
         metrics: NodeMetrics,
         group: asyncio.TaskGroup,
         *,
-        may_start: Callable[[OpenRun], tuple[RunState, str] | None],
+        may_start: Callable[[OpenRun, int], tuple[RunState, str] | None],
         fenced: Callable[[OpenRun, int], tuple[RunState, str] | None],
         on_end: Callable[[str], None],
     ) -> None:
@@ -96,7 +97,9 @@ class Runs:
 
     def launch(self, start: Start) -> None:
         """Take charge of a run that was just claimed: it starts at its time."""
-        active = ActiveRun(start.run, start.assignment.job, start.fires_at, offline=start.offline)
+        active = ActiveRun(
+            start.run, start.assignment.job, start.fires_at, start.claimed, offline=start.offline
+        )
         self._enter(active)
         with about(job=start.run.job_id, run=start.run.run_id):
             self._group.create_task(self._live(active, start))
@@ -232,7 +235,7 @@ class Runs:
         while True:
             if active.order.given is not None:
                 return active.order.given
-            if refusal := self._may_start(run):
+            if refusal := self._may_start(run, active.claimed):
                 return refusal
             if forbidden := self._users.refusal(active.job):
                 return RunState.failed, forbidden

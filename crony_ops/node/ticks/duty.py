@@ -167,7 +167,7 @@ class Duty:
         txn, run = claims.claim_once(me, holding, entry, run_id, now)
         result = await self._claiming.claim(me, holding, txn)
         if result.succeeded:
-            self._launch(holding, run, now)
+            self._launch(holding, run, now, result.revision)
             await self._claiming.shows(txn, result)
         return True
 
@@ -187,7 +187,7 @@ class Duty:
             txn, run = claims.claim_queued(me, holding, queued, entry, now)
             result = await self._claiming.claim(me, holding, txn)
             if result.succeeded:
-                self._launch(holding, run, now)
+                self._launch(holding, run, now, result.revision)
                 if instead:
                     reason = f"replaced by {instead} before it could start"
                     self._runs.stop(run.job_id, run.run_id, RunState.skipped, reason)
@@ -234,7 +234,7 @@ class Duty:
             return True
         if result.succeeded:
             self._claimed(holding, tick, result.revision)
-            self._launch(holding, run, fires_at)
+            self._launch(holding, run, fires_at, result.revision)
         return True
 
     def _claimed(self, holding: Holding, tick: int, revision: int) -> None:
@@ -242,7 +242,7 @@ class Duty:
         if holding.bound:
             self._offline.remember(holding)
 
-    def _launch(self, holding: Holding, run: OpenRun, fires_at: float) -> None:
+    def _launch(self, holding: Holding, run: OpenRun, fires_at: float, claimed: int = 0) -> None:
         self._runs.launch(
             Start(
                 run=run,
@@ -251,6 +251,7 @@ class Duty:
                 previous_tick=holding.schedule.previous_before(run.tick),
                 next_due=holding.next_due(run.tick, time.time()),
                 way=holding.way(run, time.time()),
+                claimed=claimed,
             )
         )
 
