@@ -91,6 +91,9 @@ class Days(RuleBasedStateMachine):
             assert self.believed.get("runs") != "flapping", "it has settled, and nobody knows"
         if flapped and "flapping" not in self.job.health.told:
             self.onsets = []
+            # `after` may have been changed: by it so few failures are none.
+            if self.failures < self.after:
+                self.owed.pop("runs", None)
         for cause in set(EVENTS) - self.job.health.told.keys():
             self.quiet_until.pop(cause, None)
         if self.window() is None and not self.muted:
