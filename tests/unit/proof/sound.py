@@ -39,10 +39,7 @@ def _node_killed(**fields: Any) -> tuple[Story, QueuedRun | None]:
     """node-1 is killed under the run of second 2; its job goes to node-2, with a re-run if its job
     asks for one."""
     story = quiet(1, **fields)
-    story.until(1.4)
-    run = story.claim("j", T + 2, "node-1")
-    story.until(2.02)
-    story.act("start", run, "node-1")
+    run = story.begin("j", T + 2, "node-1")
     story.until(2.3)
     story.fault(Kind.kill, "node-1", lasts=8)
     story.wait(TTL + 0.5)
@@ -100,10 +97,7 @@ def catch_up(story: Story, first: int, last: int, name: str = "node-2") -> None:
 def ahead() -> Story:
     """node-1's clock is two seconds ahead when it writes down when a run ended."""
     story = quiet(1)
-    story.until(1.4)
-    run = story.claim("j", T + 2, "node-1")
-    story.until(2.02)
-    story.act("start", run, "node-1")
+    run = story.begin("j", T + 2, "node-1")
     story.until(2.2)
     story.act("end", run, "node-1")
     story.end(run, ended_at=story.now + 2)
@@ -245,10 +239,7 @@ def removed() -> Story:
 def failing() -> Story:
     """A run that fails, of which people are told once."""
     story = begun()
-    story.until(0.4)
-    run = story.claim("j", T + 1, "node-1")
-    story.until(1.02)
-    story.act("start", run, "node-1")
+    run = story.begin("j", T + 1, "node-1")
     story.wait(0.1)
     story.end(run, "failed", losses.news(story, run, "failed"))
     story.wait(0.02)
@@ -288,10 +279,7 @@ def skipped() -> Story:
 def skipped_before_the_clock_was_wrong() -> Story:
     """What held up the run of second 20 was killed when its node's clock was an hour behind."""
     story = begun(schedule="*/10 * * * * *")
-    story.until(9.4)
-    first = story.claim("j", T + 10, "node-1")
-    story.until(10.02)
-    story.act("start", first, "node-1")
+    first = story.begin("j", T + 10, "node-1")
     story.until(19.4)
     second = story.claim("j", T + 20, "node-1")
     story.until(20.0)
@@ -309,10 +297,7 @@ def skipped_by_a_clock_that_was_ahead() -> Story:
     """Told of when what it was skipped for has ended: a pinned job, through an outage."""
     once: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
     story = begun(schedule="*/10 * * * * *", shell="sleep 3", **once)
-    story.until(9.4)
-    first = story.claim("j", T + 10, "node-1")
-    story.until(10.02)
-    story.act("start", first, "node-1")
+    first = story.begin("j", T + 10, "node-1")
     story.fault(Kind.clock, "node-1", lasts=2, offset="10")
     story.until(11.4)
     second = story.claim("j", T + 20, "node-1")
@@ -329,10 +314,7 @@ def skipped_by_a_clock_that_was_ahead() -> Story:
 def replaced_while_the_clock_was_ahead() -> Story:
     """A run's end was noted by a clock that was ahead, and told when that had been put right."""
     story = begun(concurrency="replace", schedule="*/10 * * * * *", shell="sleep 60")
-    story.until(9.4)
-    first = story.claim("j", T + 10, "node-1")
-    story.until(10.02)
-    story.act("start", first, "node-1")
+    first = story.begin("j", T + 10, "node-1")
     story.until(17.4)
     story.fault(Kind.clock, "node-1", lasts=1.5, offset="2")
     second = story.claim("j", T + 20, "node-1")
@@ -366,10 +348,7 @@ def asleep_right_before_a_start_that_was_late() -> Story:
 def fenced() -> Story:
     """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
     story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")
-    story.until(29.4)
-    run = story.claim("j", T + 30, "node-1")
-    story.until(30.02)
-    story.act("start", run, "node-1")
+    run = story.begin("j", T + 30, "node-1")
     story.until(31)
     story.fault(Kind.cut, "node-1>etcd-1", lasts=20)
     story.until(34.4)

@@ -253,6 +253,14 @@ class Story:
         stands = (self.keys.run(run.job_id, run.run_id), record, 0)
         return self.write(stands, (self.open_key(run), None, 0), *more)[0]
 
+    def begin(self, job_id: str, tick: int, name: str) -> OpenRun:
+        """A tick from its claim to its start, both in time."""
+        self.until(tick - T - 0.6)
+        run = self.claim(job_id, tick, name)
+        self.until(tick - T + 0.02)
+        self.act("start", run, name)
+        return run
+
     def ran(self, job_id: str, tick: int, name: str, lasts: float = 0.2) -> OpenRun:
         """A tick from its claim to the record of its end."""
         run = self.claim(job_id, tick, name)

@@ -96,7 +96,8 @@ def test_a_node_that_flaps_twenty_times_in_ten_minutes_is_three_messages(
     assert (roster(picture).told, roster(picture).losses) == ("", ())
 
 
-def test_a_node_that_flaps_and_stays_away_is_told_of_as_lost(picture: Picture) -> None:
+def flaps_and_stays_away(picture: Picture) -> None:
+    """It is lost for good at NOON + 180, and that is told when it has settled."""
     for minute in range(3):
         picture.node_dies("a")
         picture.look(NOON + 60 * minute)
@@ -105,6 +106,10 @@ def test_a_node_that_flaps_and_stays_away_is_told_of_as_lost(picture: Picture) -
     picture.node_dies("a")
     picture.look(NOON + 180)
     picture.look(NOON + 180 + FLAP_WINDOW)
+
+
+def test_a_node_that_flaps_and_stays_away_is_told_of_as_lost(picture: Picture) -> None:
+    flaps_and_stays_away(picture)
     assert told(picture)[1:] == ["node a comes and goes", "node a is lost for good"]
     picture.look(NOON + 180 + FLAP_WINDOW + REMIND)
     assert told(picture)[-1] == "node a is still lost"
@@ -153,14 +158,7 @@ def test_a_reminder_is_as_grave_as_the_loss(picture: Picture, stranded: bool) ->
 
 
 def test_a_flapping_node_that_stays_away_is_as_grave_as_its_last_loss(picture: Picture) -> None:
-    for minute in range(3):
-        picture.node_dies("a")
-        picture.look(NOON + 60 * minute)
-        picture.node_up("a", 20 + minute)
-        picture.look(NOON + 60 * minute + 20)
-    picture.node_dies("a")
-    picture.look(NOON + 180)
-    picture.look(NOON + 180 + FLAP_WINDOW)
+    flaps_and_stays_away(picture)
     picture.look(NOON + 180 + FLAP_WINDOW + REMIND)
     assert severities(picture)[-2:] == [
         ("node a is lost for good", Severity.critical),

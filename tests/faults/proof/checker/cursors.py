@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import GapRecord, QueuedRun, RunKind, read_run
-from tests.faults.proof.checker.index import UNANSWERED, assignment, puts, tick_of, timing
+from tests.faults.proof.checker.index import assignment, puts, tick_of, timing
 from tests.faults.proof.checker.violation import Violation
 
 if TYPE_CHECKING:
@@ -30,22 +30,15 @@ def leapt_over(index: Index) -> Iterator[Violation]:
         if stands_at is None or stood_at is None or before is None or stands_at == stood_at:
             continue
         job_id, *node = index.tail(write, index.keys.cursors)
-        if _was_reset(index, job_id, stands_at):
+        # An order puts it at its "now", by the operator's clock, that no fault touches. When the
+        # recorder heard of it says less, for that is behind at times.
+        if index.was_reset(job_id, stands_at, stands_at + 1):
             continue
         if stands_at < stood_at:
             what = f"the cursor of {job_id} went from {stood_at} back to {stands_at}"
             yield Violation("a cursor never goes back", what, (before, write))
             continue
         yield from _unaccounted(index, job_id, "".join(node), before, write)
-
-
-def _was_reset(index: Index, job_id: str, stands_at: int) -> bool:
-    """Whether it stands at a second in which an order put it at its "now": by the operator's clock,
-    that no fault touches. When the recorder heard of it says less, for that is behind at times."""
-    return any(
-        order.began - 1 < stands_at <= (order.ended or order.began + UNANSWERED)
-        for order in index.resets_of[job_id]
-    )
 
 
 def _unaccounted(

@@ -132,7 +132,7 @@ class Index:
         """Whether its cursor may have been put back between two times: ticks that a wrong clock
         had claimed are then due again."""
         return any(
-            order.began <= until and since <= (order.ended or order.began + UNANSWERED)
+            order.began < until and since <= (order.ended or order.began + UNANSWERED)
             for order in self.resets_of[job_id]
         )
 
