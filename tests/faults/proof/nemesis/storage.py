@@ -27,7 +27,8 @@ STORAGE_FAULTS = frozenset({Kind.compact, Kind.defragment, Kind.space})
 BALLAST = "/ballast/"
 _PIECE = bytes(1 << 20)
 _MOST_PIECES = 400
-_MENDED_WITHIN = 120.0
+_MENDED_WITHIN = 600.0
+"""Seconds. It needs a moment in which all members answer, and meanwhile others are at work."""
 
 
 class Storage:
