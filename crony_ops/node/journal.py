@@ -290,8 +290,12 @@ class Journal:
         return row[0] if row else None
 
     def settle_offline(self, job_id: str, tick: int) -> None:
-        """Etcd's cursor stands at ``tick``; a later one, taken meanwhile, stays."""
+        """Etcd's cursor stands at ``tick``, and a next life without etcd goes on from there; a
+        later one, taken meanwhile, stays."""
         with self._transaction(synced=False) as db:
+            db.execute(
+                "UPDATE pinned SET cursor = ? WHERE job_id = ? AND cursor < ?", (tick, job_id, tick)
+            )
             db.execute("DELETE FROM offline WHERE job_id = ? AND tick <= ?", (job_id, tick))
 
 

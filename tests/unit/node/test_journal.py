@@ -200,6 +200,18 @@ def test_settling_an_offline_tick_keeps_one_that_was_taken_meanwhile(journal: Jo
     assert journal.offline() == {}
 
 
+def test_a_next_life_without_etcd_goes_on_behind_what_was_settled(journal: Journal) -> None:
+    for job_id, cursor in (("behind", 50), ("ahead", 90), ("unknown", None)):
+        journal.remember_pinned(Pinned(job_id, "/crony/job/u/j", b"{}", 7, cursor, 9))
+        journal.claim_offline(job_id, 60, run_id="1", run=b"one")
+        journal.settle_offline(job_id, 60)
+    assert {known.job_id: known.cursor for known in journal.pinned()} == {
+        "behind": 60,
+        "ahead": 90,
+        "unknown": None,
+    }
+
+
 def test_a_folder_that_is_no_use_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BadConfig, match="no state_dir to be used"):
