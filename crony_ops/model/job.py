@@ -255,6 +255,11 @@ class Job(Part):
         return self
 
     @property
+    def due_by(self) -> tuple[str, str, RunOn]:
+        """What says which ticks there are: an edit of anything else leaves the cursor be."""
+        return self.schedule, self.timezone, self.run_on
+
+    @property
     def movable(self) -> bool:
         """Whether another node can take the job over without being told that shell jobs may move.
 

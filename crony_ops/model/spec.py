@@ -26,13 +26,15 @@ class Spec(Record):
     """`/crony/spec/<job_id>`: the wanted job. ``sha256`` covers the job and its presets' sums.
 
     Two specs with the same sum and file want the same thing: a commit or a line number that
-    moved is no change.
+    moved is no change. ``due_from`` (unix seconds): when a sync last changed what it is due by;
+    0 if none did.
     """
 
     job: Job
     preset_sums: dict[str, str] = Field(default_factory=dict)
     sha256: str
     source: Source
+    due_from: float = 0.0
 
     @classmethod
     def of(cls, job: Job, source: Source, preset_sums: dict[str, str]) -> Self:

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING
 from crony_ops.errors import OutcomeUnknown
 from crony_ops.model.node import Pause
 from crony_ops.store.txn import Txn, delete, mod_is, put
+from crony_ops.sync.plan import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from crony_ops.model.spec import Spec
     from crony_ops.store.client import Etcd
     from crony_ops.store.keys import Keys
     from crony_ops.store.txn import Compare, Op
-    from crony_ops.sync.plan import Plan
+    from crony_ops.sync.plan import JobChange, Plan
 
 # etcd's own defaults: --max-txn-ops for the conditions and for the operations of a request, and
 # --max-request-bytes of 1.5 MiB, which must hold the keys and the wrapping too.
@@ -47,8 +49,18 @@ def edits(plan: Plan, keys: Keys, who: str, now: float) -> Iterator[Edit]:
         if change.wanted is None:
             then: tuple[Op, ...] = (delete(spec), put(keys.pause(change.job_id), removal))
         else:
-            then = (put(spec, change.wanted.to_json()),)
+            due_from = _due_from(change, change.wanted, now)
+            then = (put(spec, change.wanted.model_copy(update={"due_from": due_from}).to_json()),)
         yield Edit((mod_is(spec, change.revision),), then)
+
+
+def _due_from(change: JobChange, wanted: Spec, now: float) -> float:
+    """For a job that is on no node at this moment: nobody moves its cursor up before it is on one,
+    and then the old spec is gone. A new job has no past."""
+    if change.action is Action.add:
+        return 0.0
+    old = change.stored
+    return old.due_from if old and old.job.due_by == wanted.job.due_by else now
 
 
 def batches(edits: Iterable[Edit], guards: int) -> Iterator[list[Edit]]:

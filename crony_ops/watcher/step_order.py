@@ -73,8 +73,9 @@ def step_order(
         if stood_at is None or _starts_anew(spec, wanted, given, cursor):
             tick = max(int(now), stood_at or 0)
         elif given is None:
-            # Put as it is: a second look at an old picture must not assign the job twice.
-            tick = stood_at
+            # Also where it stays as it is: a second look at an old picture must not assign the
+            # job twice. The clock that the edit was made by may have been ahead.
+            tick = max(stood_at, int(min(wanted.due_from, now)))
         else:
             return Txn(tuple(when), tuple(then))
         when.append(mod_is(cursor_key, cursor.mod_revision if cursor else 0))
@@ -102,12 +103,7 @@ def _starts_anew(
         before = Assignment.from_json(given.entry.value).job
     except ValueError:
         return True
-    after = wanted.job
-    return (before.schedule, before.timezone, before.run_on) != (
-        after.schedule,
-        after.timezone,
-        after.run_on,
-    )
+    return before.due_by != wanted.job.due_by
 
 
 def tick_of(cursor: Entry | None) -> int | None:

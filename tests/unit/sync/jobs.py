@@ -19,5 +19,6 @@ def spec(
     return Spec.of(Job.model_validate(written), source, sums or {})
 
 
-def stored(revision: int = 5, **fields: Any) -> StoredSpec:
-    return StoredSpec.of(spec(**fields).to_json(), revision)
+def stored(revision: int = 5, due_from: float = 0.0, **fields: Any) -> StoredSpec:
+    since = spec(**fields).model_copy(update={"due_from": due_from})
+    return StoredSpec.of(since.to_json(), revision)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from crony_ops.model.node import Pause
+from crony_ops.model.spec import Spec
 from crony_ops.store.keys import Keys
 from crony_ops.store.txn import Target, delete, mod_is, put
 from crony_ops.sync.apply import MAX_BYTES, MAX_OPS, Edit, batches, edits
 from crony_ops.sync.plan import make_plan
+from crony_ops.sync.stored import StoredSpec
 from tests.unit.sync.jobs import spec, stored
 
 KEYS = Keys()
@@ -52,6 +54,25 @@ def test_a_job_that_comes_back_leaves_its_pause_to_the_leader() -> None:
     [edit] = edits(make_plan({"j": spec()}, {}), KEYS, "ann", 0.0)
     assert edit.when == (mod_is("/crony/spec/j", 0),)
     assert [op.key for op in edit.then] == ["/crony/spec/j"]
+
+
+@pytest.mark.parametrize(
+    ("stands", "wanted", "due_from"),
+    [
+        (stored(7), spec(schedule="@hourly"), 12.5),
+        (stored(7), spec(timezone="Asia/Tokyo"), 12.5),
+        (stored(7), spec(run_on={"node": "n"}), 12.5),
+        (stored(7), spec(timeout=9), 0.0),
+        (stored(7, due_from=3.5), spec(timeout=9), 3.5),
+        (stored(7, due_from=3.5), spec(schedule="@hourly"), 12.5),
+        (StoredSpec.of(b"{", 7), spec(), 12.5),
+    ],
+)
+def test_a_change_of_what_is_due_says_since_when(
+    stands: StoredSpec, wanted: Spec, due_from: float
+) -> None:
+    [edit] = edits(make_plan({"j": wanted}, {"j": stands}), KEYS, "ann", 12.5)
+    assert Spec.from_json(edit.then[0].value).due_from == due_from
 
 
 def test_a_change_compares_what_the_plan_saw() -> None:
