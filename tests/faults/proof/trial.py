@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from tests.faults.proof.nemesis.orders import People
 
 _SETTLED_WITHIN = 60.0
+_CALM = 30.0
+"""Seconds that the healed cluster goes on: what is left lying then, no fault excuses."""
 _RECORDED_WITHIN = 20.0
 
 
@@ -72,8 +74,8 @@ class Trial:
         cluster, people, diary = stage.cluster, stage.people, stage.diary
         recorder = Recorder(cluster.settings, cluster.keys.everything, self.folder)
         storage = Storage(cluster, recorder, diary)
-        processes, network = Processes(cluster, diary), Network(cluster, diary)
-        nemesis = Nemesis(processes, network, storage, people)
+        processes = Processes(cluster, diary, lambda: storage.short_of_space)
+        nemesis = Nemesis(processes, Network(cluster, diary), storage, people)
         began = time.time()
         async with asyncio.TaskGroup() as group:
             recording = group.create_task(recorder.run())
@@ -133,6 +135,7 @@ class Trial:
 
         with contextlib.suppress(LocalClusterFailed):
             await wait_until(settled, "nodes, leader and jobs are in place", _SETTLED_WITHIN)
+        await asyncio.sleep(_CALM)
         await people.rest()
 
         async def idle() -> bool:

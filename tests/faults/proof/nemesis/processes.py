@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from crony_ops.errors import StoreError
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
 
 _STARTED = 20.0
 
+_DEATHS = frozenset({Kind.kill, Kind.restart})
 PROCESS_FAULTS = frozenset({Kind.kill, Kind.freeze, Kind.restart, Kind.clock, Kind.disk})
 
 
 class Processes:
-    """Does one thing at a time to a process: who comes meanwhile waits."""
+    """Does one thing at a time to a process: who comes meanwhile waits. While ``etcd_is_spared``
+    none of its members dies."""
 
-    def __init__(self, cluster: ProofCluster, diary: Diary) -> None:
+    def __init__(
+        self, cluster: ProofCluster, diary: Diary, etcd_is_spared: Callable[[], bool]
+    ) -> None:
         self._cluster = cluster
         self._diary = diary
+        self._etcd_is_spared = etcd_is_spared
         self._turns: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def perform(self, step: Step) -> None:
@@ -62,6 +68,8 @@ class Processes:
 
     async def _perform(self, step: Step, name: str) -> None:
         self._cluster.check()
+        if name in ETCDS and step.kind in _DEATHS and self._etcd_is_spared():
+            return
         child = self._cluster.child(name)
         with self._diary.noted(step.kind, name, **step.detail):
             match step.kind:
