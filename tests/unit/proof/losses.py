@@ -51,6 +51,16 @@ def lost(story: Story, run: OpenRun, name: str, *more: Put) -> tuple[Write, Queu
     return written[0], rerun
 
 
+def unseen(story: Story, run: OpenRun, name: str) -> QueuedRun | None:
+    """What its agent's next life makes of a run whose end nobody saw."""
+    rerun = rerun_of(run, name, "was lost")
+    queued = [story.queue(rerun, run.job_id)] if rerun is not None else []
+    reason = "its agent was restarted, and nobody saw its end"
+    story.end(run, "lost", news(story, run, "lost"), *queued, reason=reason)
+    heard(story, run)
+    return rerun
+
+
 def declare_lost(story: Story, name: str) -> tuple[Write, Failover]:
     lost = Failover(
         node=story.uuid(name),

@@ -79,7 +79,8 @@ def a_rerun_before_its_run_was_lost() -> Planted:
     gone = story.end(run, "lost", reason="its agent was restarted, and nobody saw its end")
     story.carry_out(again, "node-1")
     evidence: list[Evidence] = [first, story.opened(again), gone]
-    return Planted(story.history(), "no tick runs twice", evidence)
+    also = ["what is lost is run again"]
+    return Planted(story.history(), "no tick runs twice", evidence, also)
 
 
 @plant

@@ -35,7 +35,7 @@ def quiet(ticks: int = 3, **fields: Any) -> Story:
     return story
 
 
-def _node_killed(**fields: Any) -> tuple[Story, QueuedRun | None]:
+def node_killed(**fields: Any) -> tuple[Story, QueuedRun | None]:
     """node-1 is killed under the run of second 2; its job goes to node-2, with a re-run if its job
     asks for one."""
     story = quiet(1, **fields)
@@ -58,7 +58,7 @@ def _node_killed(**fields: Any) -> tuple[Story, QueuedRun | None]:
 
 def node_lost(**fields: Any) -> Story:
     """It comes back."""
-    story, rerun = _node_killed(**fields)
+    story, rerun = node_killed(**fields)
     if rerun is not None:
         story.until(11.5)
         catch_up(story, 7, 11)
@@ -69,7 +69,7 @@ def node_lost(**fields: Any) -> Story:
 
 def replaced() -> Story:
     """A re-run waits for a run that the next tick replaces, and is replaced with it."""
-    story, rerun = _node_killed(on_node_loss="rerun", concurrency="replace")
+    story, rerun = node_killed(on_node_loss="rerun", concurrency="replace")
     assert rerun is not None
     story.until(11.5)
     catch_up(story, 7, 11)
@@ -84,6 +84,34 @@ def replaced() -> Story:
     story.end(waited, "skipped", reason=f"replaced by {after.run_id} before it could start")
     story.carry_out(after, "node-2")
     story.register("node-1")
+    return story
+
+
+def lost_three_times() -> Story:
+    """What repeats a run is lost as often as it is repeated; the last one is owed no more."""
+    story, rerun = node_killed(on_node_loss="rerun")
+    for number in (1, 2, 3):
+        assert rerun is not None
+        story.until(8.5 + 3 * number)
+        catch_up(story, 4 + 3 * number, 6 + 3 * number)
+        run = story.claim_queued("j", rerun, "node-2")
+        story.fault(Kind.kill, "node-2", lasts=0.5)
+        story.wait(0.6)
+        story.register("node-2")
+        rerun = losses.unseen(story, run, "node-2")
+    assert rerun is None
+    story.register("node-1")
+    return story
+
+
+def removed_with_what_was_queued() -> Story:
+    """Nobody wants it any more: what is queued goes with the job."""
+    story, rerun = node_killed(on_node_loss="rerun")
+    assert rerun is not None
+    story.register("node-1")
+    story.remove("j")
+    story.wait(0.1)
+    story.tidy("j", "node-2", (story.keys.queued("j", rerun.run_id), None, 0))
     return story
 
 

@@ -168,11 +168,10 @@ class Story:
         order = Pause(who="ann", at=self.now, removal=True)
         return self.write((self.keys.spec(job_id), None, 0), (self.keys.pause(job_id), order, 0))[0]
 
-    def tidy(self, job_id: str, name: str) -> Write:
+    def tidy(self, job_id: str, name: str, *more: Put) -> Write:
         """What is left of a removed job goes."""
-        return self.write(
-            (self.keys.job(self.uuid(name), job_id), None, 0), (self.keys.pause(job_id), None, 0)
-        )[0]
+        held, pause = self.keys.job(self.uuid(name), job_id), self.keys.pause(job_id)
+        return self.write((held, None, 0), (pause, None, 0), *more)[0]
 
     def cordon(self, name: str) -> Write:
         order = Cordon(who="ann", at=self.now)

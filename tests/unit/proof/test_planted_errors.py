@@ -9,10 +9,16 @@ import pytest
 
 from tests.faults.proof.checker import check
 from tests.faults.proof.guards.catalog import GUARDS
-from tests.unit.proof import planted_claims, planted_moves, planted_orders, planted_runs
+from tests.unit.proof import (
+    planted_claims,
+    planted_moves,
+    planted_orders,
+    planted_queued,
+    planted_runs,
+)
 from tests.unit.proof.planted import PLANTS, Planted
 
-MODULES = (planted_claims, planted_moves, planted_orders, planted_runs)
+MODULES = (planted_claims, planted_moves, planted_orders, planted_queued, planted_runs)
 """To import them is to plant."""
 
 

@@ -17,6 +17,8 @@ STORIES: list[Callable[[], Story]] = [
     sound.quiet,
     sound.node_lost,
     lambda: sound.node_lost(on_node_loss="rerun"),
+    sound.lost_three_times,
+    sound.removed_with_what_was_queued,
     sound.ahead,
     sound.ahead_by_an_hour,
     sound.ahead_before_the_recorder_heard_of_the_claim,
