@@ -13,11 +13,13 @@ from crony_ops.model.run import (
     News,
     OpenRun,
     QueuedRun,
+    RunRecord,
     RunState,
     gap_id,
     rerun_of,
 )
 from crony_ops.model.spec import Cursor
+from crony_ops.store.endings import news_of
 from tests.faults.proof.history import Kind
 from tests.unit.proof.story import TTL
 
@@ -59,6 +61,15 @@ def unseen(story: Story, run: OpenRun, name: str) -> QueuedRun | None:
     story.end(run, "lost", news(story, run, "lost"), *queued, reason=reason)
     heard(story, run)
     return rerun
+
+
+def overruled(story: Story, record: RunRecord) -> Write:
+    """How a run ended that the leader had called lost."""
+    news = (story.keys.news(record.job_id, record.run_id), news_of(record), 0)
+    told = story.write((story.keys.run(record.job_id, record.run_id), record, 0), news)
+    health = (story.keys.health(record.job_id), Health(last_run_id=record.run_id), 0)
+    story.write(health, (news[0], None, 0))
+    return told[0]
 
 
 def declare_lost(story: Story, name: str) -> tuple[Write, Failover]:

@@ -5,15 +5,18 @@ Each is a story that a test may go on with.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crony_ops.model.alert import Cause
-from crony_ops.model.run import QueuedRun, tick_run_id
+from crony_ops.model.run import OpenRun, QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses
 from tests.unit.proof.story import TTL, Story, T
+
+if TYPE_CHECKING:
+    from tests.faults.proof.history import Write
 
 
 def begun(job_id: str = "j", name: str = "node-1", **fields: Any) -> Story:
@@ -84,34 +87,6 @@ def replaced() -> Story:
     story.end(waited, "skipped", reason=f"replaced by {after.run_id} before it could start")
     story.carry_out(after, "node-2")
     story.register("node-1")
-    return story
-
-
-def lost_three_times() -> Story:
-    """What repeats a run is lost as often as it is repeated; the last one is owed no more."""
-    story, rerun = node_killed(on_node_loss="rerun")
-    for number in (1, 2, 3):
-        assert rerun is not None
-        story.until(8.5 + 3 * number)
-        catch_up(story, 4 + 3 * number, 6 + 3 * number)
-        run = story.claim_queued("j", rerun, "node-2")
-        story.fault(Kind.kill, "node-2", lasts=0.5)
-        story.wait(0.6)
-        story.register("node-2")
-        rerun = losses.unseen(story, run, "node-2")
-    assert rerun is None
-    story.register("node-1")
-    return story
-
-
-def removed_with_what_was_queued() -> Story:
-    """Nobody wants it any more: what is queued goes with the job."""
-    story, rerun = node_killed(on_node_loss="rerun")
-    assert rerun is not None
-    story.register("node-1")
-    story.remove("j")
-    story.wait(0.1)
-    story.tidy("j", "node-2", (story.keys.queued("j", rerun.run_id), None, 0))
     return story
 
 
@@ -373,14 +348,10 @@ def asleep_right_before_a_start_that_was_late() -> Story:
     return story
 
 
-def fenced() -> Story:
-    """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
-    story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")
-    run = story.begin("j", T + 30, "node-1")
-    story.until(31)
-    story.fault(Kind.cut, "node-1>etcd-1", lasts=20)
+def moved_with_its_run(story: Story, run: OpenRun) -> tuple[Write, QueuedRun]:
+    """node-1 is lost at second 34; its job goes to node-2, which is to repeat the run."""
     story.until(34.4)
-    story.lapse("node-1")
+    gone = story.lapse("node-1")
     story.wait(0.1)
     _, lost = losses.declare_lost(story, "node-1")
     losses.move(story, "j", "node-1", "node-2")
@@ -388,12 +359,22 @@ def fenced() -> Story:
     losses.heard(story, run)
     losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
     assert rerun is not None
+    return gone, rerun
+
+
+def fenced() -> Story:
+    """node-1 is cut off: it ends its run by itself before node-2 repeats it."""
+    story = begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")
+    run = story.begin("j", T + 30, "node-1")
+    story.until(31)
+    story.fault(Kind.cut, "node-1>etcd-1", lasts=20)
+    _, rerun = moved_with_its_run(story, run)
     story.until(40)
     story.carry_out(story.claim_queued("j", rerun, "node-2"), "node-2")
     story.until(52)
     story.register("node-1")
-    fenced = story.record(run, "fenced", reason="this node's lease ran out", ended_at=T + 34.2)
-    story.write((story.keys.run("j", run.run_id), fenced, 0))
+    reason = "this node's lease ran out"
+    losses.overruled(story, story.record(run, "fenced", reason=reason, ended_at=T + 34.2))
     return story
 
 

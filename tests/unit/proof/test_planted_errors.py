@@ -10,6 +10,7 @@ import pytest
 from tests.faults.proof.checker import check
 from tests.faults.proof.guards.catalog import GUARDS
 from tests.unit.proof import (
+    planted_again,
     planted_claims,
     planted_moves,
     planted_orders,
@@ -18,7 +19,14 @@ from tests.unit.proof import (
 )
 from tests.unit.proof.planted import PLANTS, Planted
 
-MODULES = (planted_claims, planted_moves, planted_orders, planted_queued, planted_runs)
+MODULES = (
+    planted_again,
+    planted_claims,
+    planted_moves,
+    planted_orders,
+    planted_queued,
+    planted_runs,
+)
 """To import them is to plant."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.proof.checker import check
-from tests.unit.proof import sound
+from tests.unit.proof import sound, sound_losses
 
 if TYPE_CHECKING:
     from tests.unit.proof.story import Story
@@ -17,8 +17,8 @@ STORIES: list[Callable[[], Story]] = [
     sound.quiet,
     sound.node_lost,
     lambda: sound.node_lost(on_node_loss="rerun"),
-    sound.lost_three_times,
-    sound.removed_with_what_was_queued,
+    sound_losses.lost_three_times,
+    sound_losses.removed_with_what_was_queued,
     sound.ahead,
     sound.ahead_by_an_hour,
     sound.ahead_before_the_recorder_heard_of_the_claim,
@@ -37,6 +37,8 @@ STORIES: list[Callable[[], Story]] = [
     sound.replaced,
     sound.replaced_while_the_clock_was_ahead,
     sound.fenced,
+    sound_losses.asleep_beside_its_rerun,
+    sound_losses.tried_again_by_its_next_life,
     sound.pinned_through_an_outage,
     sound.everywhere,
 ]

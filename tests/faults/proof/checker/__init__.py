@@ -44,7 +44,7 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         claims.unfounded_accounts(index),
         cursors.leapt_over(index),
         cursors.forgotten_at_the_end(index),
-        runs.run_twice(index, trouble),
+        runs.run_twice(index),
         runs.off_the_record(index, trouble),
         runs.vanished(index),
         queued.not_repeated(index),

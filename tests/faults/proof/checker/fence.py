@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import RunKind, RunRecord
+from tests.faults.proof.checker.asleep import longest_awake
 from tests.faults.proof.checker.index import assignment, timing
 from tests.faults.proof.checker.violation import Violation
 from tests.faults.proof.history import Kind
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 AWAKE = 1.0
 """Seconds that an agent may take to see that it has slept."""
+
+
+def ends_within(index: Index) -> float:
+    """Seconds awake in which an agent ends a run that another node may repeat."""
+    return index.setup.kill_grace + AWAKE + index.setup.tolerance
 
 
 def unfenced(index: Index, trouble: Trouble) -> Iterator[Violation]:
@@ -33,7 +39,7 @@ def unfenced(index: Index, trouble: Trouble) -> Iterator[Violation]:
             continue
         gone, over = ended
         name = f"{run.run_id} of {run.job_id}"
-        tolerance, grace = index.setup.tolerance, index.setup.kill_grace + AWAKE
+        tolerance, longest = index.setup.tolerance, ends_within(index)
         node = index.names.get(claim.node, "")
         starts = (act for act in acts if act.event == "start" and act.at > over + tolerance)
         late = next((act for act in starts if run.fenceable or act.attempt == 1), None)
@@ -43,12 +49,9 @@ def unfenced(index: Index, trouble: Trouble) -> Iterator[Violation]:
             continue
         if not run.fenceable:
             continue
-        still = next((a for a in acts if a.at > over + grace + tolerance), None)
-        if still is None:
-            continue
         # A frozen agent ends nothing; a killed one is followed by its children at once.
-        since = still.at - grace - tolerance
-        if trouble.of_kind(node, {Kind.freeze}, since, still.at) is None:
+        still = next((a for a in acts if longest_awake(index, node, over, a.at) > longest), None)
+        if still is not None:
             what = f"{name} went on {still.at - over:.1f} s after the end of its node's lease"
             yield Violation("past its lease a node ends re-runs", what, (claim.write, gone, still))
 

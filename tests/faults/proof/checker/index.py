@@ -128,6 +128,14 @@ class Index:
         """The first claim of each run, by job and run id."""
         return {(c.run.job_id, c.run.run_id): c for c in reversed(self.claims)}
 
+    @cached_property
+    def claims_of(self) -> dict[tuple[str, str], list[Claim]]:
+        """All claims of each run: after a reset of its cursor there may be more than one."""
+        found: dict[tuple[str, str], list[Claim]] = defaultdict(list)
+        for claim in self.claims:
+            found[claim.run.job_id, claim.run.run_id].append(claim)
+        return found
+
     def was_reset(self, job_id: str, since: float, until: float) -> bool:
         """Whether its cursor may have been put back between two times: ticks that a wrong clock
         had claimed are then due again."""
@@ -143,6 +151,15 @@ class Index:
         for order in self.history.faults:
             if order.kind is Kind.reset_cursor:
                 found[order.target].append(order)
+        return found
+
+    @cached_property
+    def sleeps_of(self) -> dict[str, list[Fault]]:
+        """When processes were frozen, in the order of time, by name."""
+        found: dict[str, list[Fault]] = defaultdict(list)
+        for fault in sorted(self.history.faults, key=lambda fault: fault.began):
+            if fault.kind is Kind.freeze:
+                found[fault.target].append(fault)
         return found
 
     @cached_property

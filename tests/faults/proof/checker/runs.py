@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import GapRecord, RunKind, RunRecord, RunState
 from crony_ops.node.runs.past import RAN_BEFORE
+from tests.faults.proof.checker import fence
+from tests.faults.proof.checker.asleep import longest_awake
 from tests.faults.proof.checker.index import spec
 from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
@@ -21,10 +23,11 @@ if TYPE_CHECKING:
 GONE = (RunState.lost, RunState.fenced)
 
 
-def run_twice(index: Index, trouble: Trouble) -> Iterator[Violation]:
+def run_twice(index: Index) -> Iterator[Violation]:
     by_tick: dict[tuple[str, int, str], dict[str, list[Act]]] = defaultdict(dict)
     for (job_id, run_id), acts in index.acts_of.items():
         yield from _same_attempt(job_id, run_id, acts)
+        yield from _one_too_many(index, job_id, run_id, acts)
         name, _, at = run_id.partition("@")
         if "-o" not in name:
             by_tick[job_id, acts[0].tick, at][run_id] = acts
@@ -32,7 +35,7 @@ def run_twice(index: Index, trouble: Trouble) -> Iterator[Violation]:
         if len(runs) > 1:
             in_turn = sorted(runs.items(), key=lambda item: item[1][0].at)
             for earlier, later in pairwise(in_turn):
-                yield from _again(index, trouble, job_id, tick, earlier, later)
+                yield from _again(index, job_id, tick, earlier, later)
 
 
 def _same_attempt(job_id: str, run_id: str, acts: Sequence[Act]) -> Iterator[Violation]:
@@ -43,9 +46,20 @@ def _same_attempt(job_id: str, run_id: str, acts: Sequence[Act]) -> Iterator[Vio
             yield Violation("no tick runs twice", what, (begun[act.attempt], act))
 
 
+def _one_too_many(
+    index: Index, job_id: str, run_id: str, acts: Sequence[Act]
+) -> Iterator[Violation]:
+    """An attempt beyond the first and the retries, by the version of its spec that allowed most."""
+    versions = [w.value for w in index.versions(index.keys.spec(job_id)) if w.value is not None]
+    allowed = 1 + max((spec(value).job.retries.count for value in versions), default=0)
+    more = next((act for act in acts if act.event == "start" and act.attempt > allowed), None)
+    if versions and more is not None:
+        what = f"{run_id} of {job_id} made attempt {more.attempt} of {allowed}"
+        yield Violation("no tick runs twice", what, (acts[0], more))
+
+
 def _again(
     index: Index,
-    trouble: Trouble,
     job_id: str,
     tick: int,
     earlier: tuple[str, list[Act]],
@@ -66,17 +80,26 @@ def _again(
     elif claim is not None and claim.write.revision < gone[0].write.revision:
         what = f"{name} was claimed again as {second} before {first} was lost"
         yield Violation("no tick runs twice", what, (before[0], claim.write, gone[0].write))
-    elif not _asks_for_reruns(index, job_id, gone[0].write.revision):
+    elif not _asks_for_reruns(index, job_id, first, gone[0].write.revision):
         what = f"{name} ran again as {second}, and its job asks for no re-run"
         yield Violation("no tick runs twice", what, (before[0], gone[0].write, after[0]))
     beside = [act for act in before if act.at > began + index.setup.tolerance]
-    asleep = trouble.of_kind(before[0].node, {Kind.freeze}, before[0].at, began)
-    if beside and asleep is None:
+    ran_by = index.claim_of.get((job_id, first))
+    node = before[0].node if ran_by is None else index.names.get(ran_by.node, "")
+    longest = fence.ends_within(index)
+    # Awake for so long, by then or since, it would have ended it.
+    still = next(
+        (a for a in beside if longest_awake(index, node, began - longest, a.at) > longest), None
+    )
+    if still is not None:
         what = f"{name} ran as {second} beside {first}, which had not ended"
-        yield Violation("no tick runs twice", what, (before[0], after[0], beside[0]))
+        yield Violation("no tick runs twice", what, (before[0], after[0], still))
 
 
-def _asks_for_reruns(index: Index, job_id: str, revision: int) -> bool:
+def _asks_for_reruns(index: Index, job_id: str, first: str, revision: int) -> bool:
+    """By what its claim says of it; of one that etcd never knew of, by any version of its spec."""
+    if claims := index.claims_of.get((job_id, first)):
+        return any(claim.run.on_node_loss_rerun for claim in claims)
     written = [
         w for w in index.versions(index.keys.spec(job_id)) if w.value and w.revision < revision
     ]

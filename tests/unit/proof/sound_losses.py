@@ -1,0 +1,70 @@
+"""Sound histories of runs that are lost, repeated or tried again, near the borders of the rules."""
+
+from __future__ import annotations
+
+from tests.faults.proof.history import Kind
+from tests.unit.proof import losses, sound
+from tests.unit.proof.story import Story, T
+
+
+def lost_three_times() -> Story:
+    """What repeats a run is lost as often as it is repeated; the last one is owed no more."""
+    story, rerun = sound.node_killed(on_node_loss="rerun")
+    for number in (1, 2, 3):
+        assert rerun is not None
+        story.until(8.5 + 3 * number)
+        sound.catch_up(story, 4 + 3 * number, 6 + 3 * number)
+        run = story.claim_queued("j", rerun, "node-2")
+        story.fault(Kind.kill, "node-2", lasts=0.5)
+        story.wait(0.6)
+        story.register("node-2")
+        rerun = losses.unseen(story, run, "node-2")
+    assert rerun is None
+    story.register("node-1")
+    return story
+
+
+def removed_with_what_was_queued() -> Story:
+    """Nobody wants it any more: what is queued goes with the job."""
+    story, rerun = sound.node_killed(on_node_loss="rerun")
+    assert rerun is not None
+    story.register("node-1")
+    story.remove("j")
+    story.wait(0.1)
+    story.tidy("j", "node-2", (story.keys.queued("j", rerun.run_id), None, 0))
+    return story
+
+
+def asleep_beside_its_rerun() -> Story:
+    """node-1 is frozen while node-2 repeats its run. It wakes, sleeps again before it has ended its
+    own, and ends that when it has been awake for some seconds."""
+    story = sound.begun(on_node_loss="rerun", shell="sleep 60", schedule="*/30 * * * * *")
+    run = story.begin("j", T + 30, "node-1")
+    story.until(31)
+    story.fault(Kind.freeze, "node-1", lasts=11)
+    _, rerun = sound.moved_with_its_run(story, run)
+    story.until(40)
+    story.carry_out(story.claim_queued("j", rerun, "node-2"), "node-2")
+    story.until(44)
+    story.fault(Kind.freeze, "node-1", lasts=4)
+    story.until(52)
+    story.act("end", run, "node-1")
+    story.register("node-1")
+    reason = "this node's lease ran out"
+    losses.overruled(story, story.record(run, "fenced", reason=reason))
+    return story
+
+
+def tried_again_by_its_next_life() -> Story:
+    """Its agent was killed between two attempts, the second of which is the last."""
+    story = sound.begun(retries={"count": 1, "delay": 1}, schedule="*/10 * * * * *")
+    run = story.begin("j", T + 10, "node-1")
+    story.act("end", run, "node-1")
+    story.fault(Kind.kill, "node-1", lasts=0.3)
+    story.wait(0.5)
+    story.register("node-1")
+    story.wait(0.5)
+    story.act("start", run, "node-1", attempt=2)
+    story.act("end", run, "node-1", attempt=2)
+    story.end(run)
+    return story
