@@ -138,25 +138,6 @@ def a_run_that_was_not_fenced() -> Planted:
 
 
 @plant
-def runs_that_overlap_though_their_job_forbids_it() -> Planted:
-    story = sound.begun()
-    first = story.claim("j", T + 1, "node-1")
-    story.until(1.02)
-    begun = story.act("start", first, "node-1")
-    story.until(1.4)
-    second = story.claim("j", T + 2, "node-1")
-    story.until(2.02)
-    beside = story.act("start", second, "node-1")
-    story.until(3.2)
-    story.act("end", first, "node-1")
-    story.end(first)
-    story.act("end", second, "node-1")
-    story.end(second)
-    evidence: list[Evidence] = [story.opened(first), begun, beside]
-    return Planted(story.history(), "forbid never overlaps", evidence)
-
-
-@plant
 def ticks_missed_with_nothing_amiss() -> Planted:
     story = sound.quiet(5)
     story.until(14.2)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from crony_ops.model.alert import Cause
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
 from tests.unit.proof.story import Story, T
@@ -67,4 +70,29 @@ def tried_again_by_its_next_life() -> Story:
     story.act("start", run, "node-1", attempt=2)
     story.act("end", run, "node-1", attempt=2)
     story.end(run)
+    return story
+
+
+def a_run_that_outlived_its_node() -> Story:
+    """A pinned job's: its node was lost, comes back to it, and follows it to its end; the tick that
+    comes due meanwhile is skipped. The next one runs."""
+    once: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
+    story = sound.begun(schedule="*/10 * * * * *", shell="sleep 15", **once)
+    first = story.begin("j", T + 10, "node-1")
+    story.until(11)
+    lost = losses.dead(story)
+    losses.lost(story, first, "node-1")
+    losses.heard(story, first)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    story.until(16.5)
+    story.register("node-1")
+    story.until(19.4)
+    second = story.claim("j", T + 20, "node-1")
+    story.until(20)
+    story.end(second, "skipped", reason=f"{first.run_id} was still running")
+    story.until(26)
+    story.act("end", first, "node-1")
+    losses.overruled(story, story.record(first))
+    story.until(29.4)
+    story.ran("j", T + 30, "node-1")
     return story

@@ -14,6 +14,7 @@ from tests.unit.proof import (
     planted_claims,
     planted_moves,
     planted_orders,
+    planted_overlaps,
     planted_queued,
     planted_runs,
 )
@@ -24,6 +25,7 @@ MODULES = (
     planted_claims,
     planted_moves,
     planted_orders,
+    planted_overlaps,
     planted_queued,
     planted_runs,
 )

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from crony_ops.model.run import RunRecord, RunState
 from crony_ops.node.runs.concurrency import slots
-from tests.faults.proof.checker.index import assignment
-from tests.faults.proof.checker.violation import Violation
+from tests.faults.proof.checker.index import assignment, spec
+from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
@@ -22,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    claim: Claim
+    """``claim`` is None for a run that its node began without etcd. ``node`` is a name."""
+
+    claim: Claim | None
+    node: str
     began: Act
     ended: float
 
@@ -31,21 +33,38 @@ def overlapping(index: Index, trouble: Trouble) -> Iterator[Violation]:
     lanes: dict[tuple[str, str], list[_Span]] = defaultdict(list)
     for (job_id, run_id), acts in index.acts_of.items():
         claim = index.claim_of.get((job_id, run_id))
-        if claim is not None and _one_at_a_time(index, claim):
+        if claim is None:
+            if _never_two(index, job_id):
+                span = _Span(None, acts[0].node, acts[0], acts[-1].at)
+                lanes[job_id, run_id.partition("@")[2]].append(span)
+        elif _one_at_a_time(index, claim):
             ended = acts[-1].at
             if acts[-1].event != "end":
                 ended = max(ended, _recorded_end(index, trouble, claim, acts[0].at))
-            lanes[job_id, run_id.partition("@")[2]].append(_Span(claim, acts[0], ended))
+            node = index.names.get(claim.node, claim.node)
+            lanes[job_id, run_id.partition("@")[2]].append(_Span(claim, node, acts[0], ended))
     for (job_id, _), spans in lanes.items():
-        for earlier, later in pairwise(sorted(spans, key=lambda span: span.began.at)):
-            beside = earlier.ended - later.began.at
-            if beside > index.setup.tolerance and not _left_behind(index, earlier, later):
-                what = (
-                    f"{later.began.run} of {job_id} started {beside:.1f} s before"
-                    f" {earlier.began.run} had ended"
-                )
-                shown = (earlier.claim.write, earlier.began, later.began)
-                yield Violation("forbid never overlaps", what, shown)
+        under_way: list[_Span] = []
+        for later in sorted(spans, key=lambda span: span.began.at):
+            since = later.began.at + index.setup.tolerance
+            under_way = [span for span in under_way if span.ended > since]
+            for earlier in under_way:
+                if not _left_behind(index, earlier, later):
+                    what = (
+                        f"{later.began.run} of {job_id} started"
+                        f" {earlier.ended - later.began.at:.1f} s before"
+                        f" {earlier.began.run} had ended"
+                    )
+                    claimed = None if earlier.claim is None else earlier.claim.write
+                    seen = shown(claimed, earlier.began, later.began)
+                    yield Violation("forbid never overlaps", what, seen)
+            under_way.append(later)
+
+
+def _never_two(index: Index, job_id: str) -> bool:
+    """Whether no version of its spec allows for two: nobody knows which one its node went by."""
+    versions = [w.value for w in index.versions(index.keys.spec(job_id)) if w.value is not None]
+    return bool(versions) and all(slots(spec(value).job) == 1 for value in versions)
 
 
 def _one_at_a_time(index: Index, claim: Claim) -> bool:
@@ -72,7 +91,12 @@ def _recorded_end(index: Index, trouble: Trouble, claim: Claim, began: float) ->
 
 
 def _left_behind(index: Index, earlier: _Span, later: _Span) -> bool:
-    """Whether the earlier run's node was lost before the later one was claimed."""
+    """Whether the earlier run's node was lost before the later one was claimed elsewhere. A node
+    that comes back to a run of its own goes on with it, or ends it, before it claims the next."""
+    if earlier.node == later.node:
+        return False
+    if earlier.claim is None or later.claim is None:
+        return True  # its place was changed between the two, and when nobody wrote down
     key, revision = index.keys.node(earlier.claim.node), earlier.claim.write.revision
     while (write := index.next_write(key, revision)) is not None:
         if write.revision > later.claim.write.revision:
