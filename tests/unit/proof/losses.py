@@ -19,6 +19,7 @@ from crony_ops.model.run import (
     rerun_of,
 )
 from crony_ops.model.spec import Cursor
+from crony_ops.node.runs.past import UNSEEN
 from crony_ops.store.endings import news_of
 from tests.faults.proof.history import Kind
 from tests.unit.proof.story import TTL
@@ -57,8 +58,7 @@ def unseen(story: Story, run: OpenRun, name: str) -> QueuedRun | None:
     """What its agent's next life makes of a run whose end nobody saw."""
     rerun = rerun_of(run, name, "was lost")
     queued = [story.queue(rerun, run.job_id)] if rerun is not None else []
-    reason = "its agent was restarted, and nobody saw its end"
-    story.end(run, "lost", news(story, run, "lost"), *queued, reason=reason)
+    story.end(run, "lost", news(story, run, "lost"), *queued, reason=UNSEEN)
     heard(story, run)
     return rerun
 

@@ -132,7 +132,7 @@ def a_rerun_before_its_run_was_lost() -> Planted:
     run = story.claim("j", T + 2, "node-1")
     story.until(2.02)
     first = story.act("start", run, "node-1")
-    story.fault(Kind.freeze, "node-1", lasts=1)
+    story.fault(Kind.kill, "node-1", lasts=1)
     queued = QueuedRun(run_id=rerun_id(T + 2, 1), tick=T + 2, reason="lost", rerun=1)
     story.write(story.queue(queued, "j"))
     again = story.claim_queued("j", queued, "node-1")

@@ -96,3 +96,16 @@ def a_run_that_outlived_its_node() -> Story:
     story.until(29.4)
     story.ran("j", T + 30, "node-1")
     return story
+
+
+def late_and_beyond_its_grace() -> Story:
+    """The machine kept the agent from it for longer than its job allows for."""
+    story = sound.begun(
+        schedule="*/10 * * * * *", splay=0, misfire={"policy": "latest", "grace": 5}
+    )
+    story.until(9.4)
+    run = story.claim("j", T + 10, "node-1")
+    story.until(15.05)
+    story.end(run, "skipped", reason="5 s late, beyond its grace of 5 s")
+    story.until(15.4)
+    return story

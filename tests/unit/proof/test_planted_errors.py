@@ -16,6 +16,7 @@ from tests.unit.proof import (
     planted_orders,
     planted_overlaps,
     planted_queued,
+    planted_reasons,
     planted_runs,
 )
 from tests.unit.proof.planted import PLANTS, Planted
@@ -27,6 +28,7 @@ MODULES = (
     planted_orders,
     planted_overlaps,
     planted_queued,
+    planted_reasons,
     planted_runs,
 )
 """To import them is to plant."""

@@ -38,6 +38,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.replaced_while_the_clock_was_ahead,
     sound.fenced,
     sound_losses.a_run_that_outlived_its_node,
+    sound_losses.late_and_beyond_its_grace,
     sound_losses.asleep_beside_its_rerun,
     sound_losses.tried_again_by_its_next_life,
     sound.pinned_through_an_outage,

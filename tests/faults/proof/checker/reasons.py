@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from crony_ops.model.job import MisfirePolicy
 from crony_ops.model.node import Node
 from crony_ops.model.run import GapRecord, RunRecord, RunState
 from crony_ops.node.runs.fence import LEASE_RAN_OUT
+from crony_ops.node.runs.lateness import LATE
 from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.checker.index import Claim, End, assignment, timing
 from tests.faults.proof.checker.violation import Violation, shown
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from tests.faults.proof.history import Write
 
 RULE = "reasons are borne out"
+BY_THE_LEADER = "its node"
+"""How the reason of a lost run begins that the leader tells of: it may go on for all that."""
+BY_A_NEW_LIFE = "its agent was restarted"
+"""What the reason of one says whose end no life of its agent saw."""
 SLOW = 1.0
 """Seconds from the sending of a claim to its sight that make a tick late, and in which a busy agent
 hears of the end of a process."""
@@ -93,18 +99,13 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
     if "the job was paused" in record.reason:
         known, what = _stood(index, index.keys.pause(record.job_id), end), "not paused"
     elif "the job was removed" in record.reason:
-        known = any(
-            write.value is None and write.revision <= end.write.revision
-            for write in index.versions(index.keys.job(record.node, record.job_id))
-        )
-        what = "not taken away"
+        known, what = _was_taken_away(index, end, record), "not taken away"
     elif record.reason.startswith("replaced by"):
         known, what = _was_replaced(index, record), "not replaced"
     elif "beyond its grace" in record.reason:
         known, what = _is_late(index, record), "not that late"
     elif record.reason == RAN_BEFORE:
-        known = index.was_reset(record.job_id, index.setup.began, end.write.at)
-        what = "not due again"
+        known, what = _ran_before(index, end, record), "not due again"
     else:
         known, what = False, "never to be skipped for that"
     if not known:
@@ -123,9 +124,13 @@ def _skipped_at(index: Index, end: End, record: RunRecord) -> float:
 
 
 def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -> bool:
-    """Claimed before the other was skipped, and not ended by then: by its record, or by itself."""
+    """Claimed before the other was skipped, by the same node, and not ended by then: by its record,
+    or by itself."""
     key, tolerance = (record.job_id, run_id), index.setup.tolerance
     claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
+    claims = index.claims_of.get(key, ())
+    if claims and all(one.node != record.node for one in claims):
+        return False
     begun = [act.at for act in acts[:1]] + ([claim.run.claimed_at] if claim else [])
     told = [
         (e.record, e.write.at)
@@ -135,10 +140,13 @@ def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -
     # A process that has to wait for the machine writes its first line late.
     begun += [one.started_at for one, _ in told if one.started_at is not None]
     ends = [
-        # It can't have ended before it began: a clock went wrong meanwhile.
-        one.ended_at if one.ended_at >= min(begun, default=0.0) - tolerance else at
+        # It can't have ended before it began: a clock went wrong meanwhile. What its own agent
+        # calls lost has ended some time before, and at any rate by then.
+        at
+        if one.state is RunState.lost or one.ended_at < min(begun, default=0.0) - tolerance
+        else one.ended_at
         for one, at in told
-        if one.state is not RunState.lost
+        if not (one.state is RunState.lost and one.reason.startswith(BY_THE_LEADER))
     ]
     over = max([*ends, *(act.at for act in acts)], default=None)
     return (
@@ -158,10 +166,32 @@ def _stood(index: Index, key: str, end: End) -> bool:
     )
 
 
+def _was_taken_away(index: Index, end: End, record: RunRecord) -> bool:
+    """Whether its node was to run the job no more: its claim compares that it was to, then."""
+    claim = index.claim_of.get((record.job_id, record.run_id))
+    since = 0 if claim is None else claim.write.revision
+    return any(
+        write.value is None and since < write.revision <= end.write.revision
+        for write in index.versions(index.keys.job(record.node, record.job_id))
+    )
+
+
+def _ran_before(index: Index, end: End, record: RunRecord) -> bool:
+    """Whether its cursor was reset, and it had been begun before: by a claim, or without etcd."""
+    key = (record.job_id, record.run_id)
+    claims = index.claims_of.get(key, [])
+    begun = len(claims) > 1 or key in index.acts_of or any(one.run.bound for one in claims)
+    return begun and index.was_reset(record.job_id, index.setup.began, end.write.at)
+
+
 def _is_late(index: Index, record: RunRecord) -> bool:
+    """Later than its job allows for; a second is none."""
     job = _job_of(index, record)
-    splay = 0.0 if job is None else timing(job, record.job_id)[1]
-    return record.ended_at - record.tick - splay >= 1.0
+    if job is None:
+        return record.ended_at - record.tick >= LATE
+    grace = 0 if job.misfire.policy is MisfirePolicy.skip else job.misfire.grace
+    _, splay = timing(job, record.job_id)
+    return record.ended_at - record.tick - splay >= max(grace, LATE)
 
 
 def _job_of(index: Index, record: RunRecord) -> Job | None:
@@ -181,8 +211,12 @@ def _lost(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterat
     left = claim is not None and _left_its_lease(index, claim, end.write)
     if LEASE_RAN_OUT in record.reason:
         left = left or _was_silent(index, record)
-    told_by_leader = record.reason.startswith("its node")
-    amiss = trouble.felt([name], since - index.setup.ttl, end.write.at)
+    told_by_leader = record.reason.startswith(BY_THE_LEADER)
+    if BY_A_NEW_LIFE in record.reason:
+        lives = {Kind.kill, Kind.restart}
+        amiss = trouble.of_kind(name, lives, since - index.setup.ttl, end.write.at) is not None
+    else:
+        amiss = trouble.felt([name], since - index.setup.ttl, end.write.at)
     if not left and (told_by_leader or not amiss):
         what = (
             f"{record.run_id} of {record.job_id} is {record.state} ({record.reason}), without cause"
