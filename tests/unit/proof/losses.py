@@ -58,18 +58,14 @@ def unseen(story: Story, run: OpenRun, name: str) -> QueuedRun | None:
     """What its agent's next life makes of a run whose end nobody saw."""
     rerun = rerun_of(run, name, "was lost")
     queued = [story.queue(rerun, run.job_id)] if rerun is not None else []
-    story.end(run, "lost", news(story, run, "lost"), *queued, reason=UNSEEN)
-    heard(story, run)
+    story.end(run, "lost", *queued, reason=UNSEEN)
     return rerun
 
 
 def overruled(story: Story, record: RunRecord) -> Write:
     """How a run ended that the leader had called lost."""
     news = (story.keys.news(record.job_id, record.run_id), news_of(record), 0)
-    told = story.write((story.keys.run(record.job_id, record.run_id), record, 0), news)
-    health = (story.keys.health(record.job_id), Health(last_run_id=record.run_id), 0)
-    story.write(health, (news[0], None, 0))
-    return told[0]
+    return story.told(news, (story.keys.run(record.job_id, record.run_id), record, 0))
 
 
 def declare_lost(story: Story, name: str) -> tuple[Write, Failover]:
@@ -171,8 +167,10 @@ def missed(
         at=story.now,
     )
     cursor = Cursor(tick=max([last, *(one.tick for one in queued)]))
-    return story.write(
+    news = News(run_id=gap.run_id, job_id=job_id, state="missed", at=story.now, tick=last)
+    return story.told(
+        (story.keys.news(job_id, gap.run_id), news, 0),
         (story.keys.run(job_id, gap.run_id), gap, 0),
         (story.keys.cursor(job_id), cursor, 0),
         *(story.queue(one, job_id) for one in queued),
-    )[0]
+    )

@@ -1,4 +1,4 @@
-"""Planted errors in places and orders, in alerts, and in what is left in the end."""
+"""Planted errors in places and orders, and in what is left in the end."""
 
 from __future__ import annotations
 
@@ -115,50 +115,6 @@ def a_tick_of_the_time_before_the_job_was_wanted() -> Planted:
     cursor = next(one for one in story.writes if one.key == behind[0])
     rule = "nothing fires for the time before"
     return Planted(story.history(at=T + 5.9), rule, [cursor, given])
-
-
-@plant
-def an_alert_made_twice() -> Planted:
-    story = sound.failing()
-    first = next(one for one in story.writes if one.key.startswith(story.keys.alerts))
-    story.write((first.key, None, 0))
-    again = story.write((first.key, (first.value or "").encode(), 0))[0]
-    return Planted(story.history(), "every alert is made once", [first, again])
-
-
-@plant
-def a_failover_that_nobody_was_told_of() -> Planted:
-    story = sound.quiet()
-    lost = losses.dead(story)
-    begun = story.last(story.keys.failover(lost.node, lost.incarnation))
-    losses.move(story, "j", "node-1", "node-2")
-    closed = losses.close(story, lost)
-    sound.catch_up(story, 4, 6)
-    story.register("node-1")
-    return Planted(story.history(), "every alert is made once", [begun, closed])
-
-
-@plant
-def a_failure_that_nobody_was_told_of() -> Planted:
-    story = sound.begun()
-    run = story.claim("j", T + 1, "node-1")
-    story.until(1.02)
-    story.act("start", run, "node-1")
-    story.end(run, "failed", losses.news(story, run, "failed"))
-    health = losses.heard(story, run, failing=True)[0]
-    return Planted(story.history(), "every alert is made once", [health])
-
-
-@plant
-def news_that_were_taken_away_unheard() -> Planted:
-    story = sound.begun()
-    run = story.claim("j", T + 1, "node-1")
-    story.until(1.02)
-    story.act("start", run, "node-1")
-    story.end(run, "failed", losses.news(story, run, "failed"))
-    news = story.there[story.keys.news("j", run.run_id)]
-    gone = story.write((news.key, None, 0))[0]
-    return Planted(story.history(), "every alert is made once", [news, gone])
 
 
 @plant

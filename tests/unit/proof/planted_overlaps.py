@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crony_ops.model.alert import Cause
 from tests.faults.proof.history import Kind
@@ -65,7 +65,7 @@ def a_run_beside_the_one_before_the_last() -> Planted:
 
 @plant
 def a_run_beside_one_that_its_own_node_came_back_to() -> Planted:
-    once = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
+    once: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
     story = sound.begun(schedule="*/10 * * * * *", shell="sleep 30", **once)
     first = story.begin("j", T + 10, "node-1")
     begun = story.ledger[-1]

@@ -1,10 +1,11 @@
-"""Sound histories of runs that are lost, repeated or tried again, near the borders of the rules."""
+"""Sound histories of runs that are lost, fail or are repeated, near the borders of the rules."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from crony_ops.model.alert import Cause
+from crony_ops.model.cluster import Health, Told
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
 from tests.unit.proof.story import Story, T
@@ -108,4 +109,40 @@ def late_and_beyond_its_grace() -> Story:
     story.until(15.05)
     story.end(run, "skipped", reason="5 s late, beyond its grace of 5 s")
     story.until(15.4)
+    return story
+
+
+def failed_for_less_than_people_wait_for() -> Story:
+    """Two failures of three, then a third, of which it is noted that people know."""
+    story = sound.begun(notify={"after": 3})
+    for tick in (1, 2, 3):
+        story.until(tick - 0.6)
+        run = story.claim("j", T + tick, "node-1")
+        story.until(tick + 0.02)
+        story.act("start", run, "node-1")
+        story.end(run, "failed", losses.news(story, run, "failed"))
+        known = {"failure": Told(since=story.now, at=story.now)} if tick == 3 else {}
+        health = Health(consecutive_failures=tick, told=known)
+        told = losses.alert(story, Cause.failure, run.run_id, job="j")
+        taken = (story.keys.news("j", run.run_id), None, 0)
+        story.write((story.keys.health("j"), health, 0), taken, *([told] if known else []))
+    return story
+
+
+def waited_for_less_after_an_edit() -> Story:
+    """It had failed twice by then; the next failure tells."""
+    story = sound.begun(notify={"after": 3})
+    for tick in (1, 2):
+        story.until(tick - 0.6)
+        run = story.claim("j", T + tick, "node-1")
+        story.until(tick + 0.02)
+        story.act("start", run, "node-1")
+        story.end(run, "failed", losses.news(story, run, "failed"))
+        taken = (story.keys.news("j", run.run_id), None, 0)
+        health = Health(consecutive_failures=tick)
+        story.write((story.keys.health("j"), health, 0), taken)
+    story.want("j", notify={"after": 2})
+    story.assign("j", "node-1", anew=False)
+    health = Health(consecutive_failures=2, missed=1)
+    story.write((story.keys.health("j"), health, 0))
     return story

@@ -8,30 +8,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from crony_ops.model.cluster import Leader
+from crony_ops.model.cluster import Health, Leader
 from crony_ops.model.job import Job
 from crony_ops.model.node import Cordon, Node, Pause, node_uuid
 from crony_ops.model.record import Record
-from crony_ops.model.run import (
-    OpenRun,
-    QueuedRun,
-    RunKind,
-    RunRecord,
-    RunState,
-    tick_run_id,
-)
+from crony_ops.model.run import OpenRun, QueuedRun, RunKind, RunRecord, RunState, tick_run_id
 from crony_ops.model.spec import Assignment, Cursor, Source, Spec
+from crony_ops.store.endings import news_of
 from crony_ops.store.keys import Keys
-from tests.faults.proof.history import (
-    Act,
-    EndState,
-    Fault,
-    History,
-    Kind,
-    NodeSetup,
-    Setup,
-    Write,
-)
+from tests.faults.proof.history import Act, EndState, Fault, History, Kind, NodeSetup, Setup, Write
 
 T = 1_800_000_000
 TTL = 3
@@ -248,9 +233,21 @@ class Story:
         return record.model_copy(update=fields)
 
     def end(self, run: OpenRun, state: str = "succeeded", *more: Put, **fields: Any) -> Write:
-        record = self.record(run, state, **fields)
+        """The leader hears of it at once, unless the story says itself what becomes of its news."""
+        record, news = self.record(run, state, **fields), self.keys.news(run.job_id, run.run_id)
         stands = (self.keys.run(run.job_id, run.run_id), record, 0)
-        return self.write(stands, (self.open_key(run), None, 0), *more)[0]
+        closed: tuple[Put, ...] = (stands, (self.open_key(run), None, 0), *more)
+        if state in ("succeeded", "skipped") or any(put[0] == news for put in more):
+            return self.write(*closed)[0]
+        return self.told((news, news_of(record), 0), *closed)
+
+    def told(self, news: Put, *puts: Put) -> Write:
+        """Something is put on record, and the leader takes the news of it in."""
+        written = self.write(*puts, news)
+        job_id, run_id = news[0].removeprefix(self.keys.all_news).split("/")
+        health = (self.keys.health(job_id), Health(last_run_id=run_id), 0)
+        self.write(health, (news[0], None, 0))
+        return written[0]
 
     def begin(self, job_id: str, tick: int, name: str) -> OpenRun:
         """A tick from its claim to its start, both in time."""

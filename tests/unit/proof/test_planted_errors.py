@@ -11,6 +11,7 @@ from tests.faults.proof.checker import check
 from tests.faults.proof.guards.catalog import GUARDS
 from tests.unit.proof import (
     planted_again,
+    planted_alerts,
     planted_claims,
     planted_moves,
     planted_orders,
@@ -23,6 +24,7 @@ from tests.unit.proof.planted import PLANTS, Planted
 
 MODULES = (
     planted_again,
+    planted_alerts,
     planted_claims,
     planted_moves,
     planted_orders,

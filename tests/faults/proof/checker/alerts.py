@@ -9,6 +9,7 @@ from crony_ops.model.alert import Alert, Cause
 from crony_ops.model.cluster import Failover, Health
 from crony_ops.model.node import Roster
 from crony_ops.model.notify import Occasion
+from crony_ops.model.run import RunRecord, RunState
 from tests.faults.proof.checker.index import puts, spec
 from tests.faults.proof.checker.violation import Violation, shown
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from tests.faults.proof.history import Write
 
 ONCE = "every alert is made once"
+NO_NEWS = (RunState.skipped, RunState.succeeded)
+"""Ends that are not always news."""
 
 
 def made_twice(index: Index) -> Iterator[Violation]:
@@ -32,7 +35,10 @@ def made_twice(index: Index) -> Iterator[Violation]:
 def never_made(index: Index) -> Iterator[Violation]:
     """What is told goes with the write that it tells of: a failover's end, a job that fails."""
     yield from _untold_failovers(index)
+    yield from _open_failovers(index)
     yield from _untold_failures(index)
+    yield from _unknown_failures(index)
+    yield from _ends_without_news(index)
     for write in index.under(index.keys.all_news):
         job_id = index.tail(write, index.keys.all_news)[0]
         if write.value is None and index.beside(write, index.keys.health(job_id)) is None:
@@ -61,6 +67,34 @@ def _untold_failovers(index: Index) -> Iterator[Violation]:
             yield Violation(ONCE, what, shown(before, write))
 
 
+def _open_failovers(index: Index) -> Iterator[Violation]:
+    """Of a node that was lost nobody hears before the failover is closed."""
+    setup, end = index.setup, index.history.end
+    for key in end.keys:
+        tail = key.removeprefix(index.keys.failovers)
+        if tail == key or tail.count("/") != 1:  # none, or the outcome of one for a job
+            continue
+        write = index.before(key, index.end)
+        if write is None or (lost := _failover(write)).closed_at is not None:
+            continue
+        if end.at - write.at > setup.settled_within:
+            what = f"the failover of {lost.node_name} was never closed"
+            yield Violation(ONCE, what, (write,))
+
+
+def _ends_without_news(index: Index) -> Iterator[Violation]:
+    """Whoever puts an end on record that people may have to hear of makes it news with it."""
+    keys = index.keys
+    for end in index.ends:
+        record, write = end.record, end.write
+        if isinstance(record, RunRecord) and record.state in NO_NEWS:
+            continue
+        news = index.beside(write, keys.news(record.job_id, record.run_id))
+        if news is None or news.value is None:
+            what = f"{record.run_id} of {record.job_id} is on record, and the leader had no news"
+            yield Violation(ONCE, what, (write,))
+
+
 def _failover(write: Write) -> Failover:
     return Failover.from_json((write.value or "").encode())
 
@@ -78,6 +112,26 @@ def _untold_failures(index: Index) -> Iterator[Violation]:
         alerts = puts(index.requests[write.revision], keys.alerts)
         if not any(Alert.from_json((one.value or "").encode()).job == job_id for one in alerts):
             what = f"{job_id} is known to be told of as failing, and no alert was made"
+            yield Violation(ONCE, what, shown(before, write))
+
+
+def _unknown_failures(index: Index) -> Iterator[Violation]:
+    """Jobs that failed as often in a row as their notification waits for, and nothing is noted of
+    what was told: not even that it is to be told later."""
+    keys = index.keys
+    for write in index.under(keys.healths):
+        job_id = write.key.removeprefix(keys.healths)
+        if write.value is None:
+            continue
+        health = Health.from_json(write.value.encode())
+        if not health.consecutive_failures or health.told.keys() & {Cause.failure, Cause.flapping}:
+            continue
+        versions = [w.value for w in index.versions(keys.spec(job_id)) if w.value is not None]
+        waits_for = {spec(value).job.notify.after for value in versions}
+        # After an edit of that number the next failure tells.
+        if len(waits_for) == 1 and health.consecutive_failures >= waits_for.pop():
+            what = f"{job_id} failed {health.consecutive_failures} times, and nobody was to know"
+            before = index.before(write.key, write.revision)
             yield Violation(ONCE, what, shown(before, write))
 
 
