@@ -15,7 +15,7 @@ AGAIN = "make faults DURATION=600 SEED=7"
 def test_a_sound_history_is_told_in_figures() -> None:
     history = sound.node_lost(on_node_loss="rerun").history()
     assert report(tally(history), check(history), AGAIN) == (
-        "proof     12 s, 46 writes\n"
+        "proof     12 s, 52 writes\n"
         "faults    1: 1 kill\n"
         "orders    0: none\n"
         "ticks     11 expected: 4 run · 7 missed · 0 skipped · 0 lost\n"

@@ -75,7 +75,9 @@ def _open_failovers(index: Index) -> Iterator[Violation]:
         if tail == key or tail.count("/") != 1:  # none, or the outcome of one for a job
             continue
         write = index.before(key, index.end)
-        if write is None or (lost := _failover(write)).closed_at is not None:
+        if write is None or write.revision <= setup.since:
+            continue
+        if (lost := _failover(write)).closed_at is not None:
             continue
         if end.at - write.at > setup.settled_within:
             what = f"the failover of {lost.node_name} was never closed"

@@ -181,7 +181,10 @@ def _ran_before(index: Index, end: End, record: RunRecord) -> bool:
     key = (record.job_id, record.run_id)
     claims = index.claims_of.get(key, [])
     begun = len(claims) > 1 or key in index.acts_of or any(one.run.bound for one in claims)
-    return begun and index.was_reset(record.job_id, index.setup.began, end.write.at)
+    told = index.before(index.keys.run(*key), end.write.revision)
+    return (begun or told is not None) and index.was_reset(
+        record.job_id, index.setup.began, end.write.at
+    )
 
 
 def _is_late(index: Index, record: RunRecord) -> bool:
