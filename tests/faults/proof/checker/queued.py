@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import OpenRun, RunKind, RunRecord, RunState, rerun_id
+from crony_ops.model.run import OpenRun, RunKind, RunRecord, rerun_id
 from crony_ops.node.runs.past import UNRECORDED
+from tests.faults.proof.checker.runs import GONE
 from tests.faults.proof.checker.violation import Violation, shown
 
 if TYPE_CHECKING:
     from tests.faults.proof.checker.index import Index
     from tests.faults.proof.history import Write
 
-GONE = (RunState.lost, RunState.fenced)
 RERUNS = 3
 """As often as the promise has a tick run again."""
 
