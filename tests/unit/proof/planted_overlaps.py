@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from crony_ops.model.alert import Cause
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
-from tests.unit.proof.planted import Planted, plant
+from tests.unit.proof.planted import Planted, held_by, plant
 from tests.unit.proof.story import T
 
 if TYPE_CHECKING:
@@ -37,28 +37,29 @@ def runs_that_overlap_though_their_job_forbids_it() -> Planted:
 
 @plant
 def a_run_beside_the_one_before_the_last() -> Planted:
-    story = sound.begun()
-    first = story.begin("j", T + 1, "node-1")
+    """The job was with another node in between, where a run was nobody's fault."""
+    story = sound.begun(schedule="*/10 * * * * *", shell="sleep 30")
+    first = story.begin("j", T + 10, "node-1")
     begun = story.ledger[-1]
-    story.fault(Kind.kill, "node-1", lasts=0.2)
-    story.until(1.3)
+    story.until(11)
+    lost = losses.dead(story)
+    losses.move(story, "j", "node-1", "node-2")
+    losses.lost(story, first, "node-1")
+    losses.heard(story, first)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    story.until(16.5)
     story.register("node-1")
-    story.until(1.4)
-    short = story.claim("j", T + 2, "node-1")
-    story.until(2.02)
-    story.act("start", short, "node-1")
-    story.act("end", short, "node-1")
-    story.end(short)
-    story.until(2.4)
-    third = story.claim("j", T + 3, "node-1")
-    story.until(3.02)
-    beside = story.act("start", third, "node-1")
-    story.until(4.2)
-    story.act("end", first, "node-1")
-    story.end(first)
-    story.act("end", third, "node-1")
+    story.until(19.4)
+    story.ran("j", T + 20, "node-2")
+    left = (held_by(story, "node-2"), None, 0)
+    story.assign("j", "node-1", left, anew=False, moved_from=story.uuid("node-2"))
+    third = story.begin("j", T + 30, "node-1")
+    beside = story.ledger[-1]
+    story.until(38)
+    for run in (first, third):
+        story.act("end", run, "node-1")
     story.end(third)
-    story.pause("j")
+    losses.overruled(story, story.record(first))
     evidence: list[Evidence] = [story.opened(first), begun, beside]
     return Planted(story.history(), RULE, evidence)
 

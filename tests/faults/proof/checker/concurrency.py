@@ -48,17 +48,18 @@ def overlapping(index: Index, trouble: Trouble) -> Iterator[Violation]:
         for later in sorted(spans, key=lambda span: span.began.at):
             since = later.began.at + index.setup.tolerance
             under_way = [span for span in under_way if span.ended > since]
-            for earlier in under_way:
-                if not _left_behind(index, earlier, later):
-                    what = (
-                        f"{later.began.run} of {job_id} started"
-                        f" {earlier.ended - later.began.at:.1f} s before"
-                        f" {earlier.began.run} had ended"
-                    )
-                    claimed = None if earlier.claim is None else earlier.claim.write
-                    seen = shown(claimed, earlier.began, later.began)
-                    yield Violation("forbid never overlaps", what, seen)
+            beside = [span for span in under_way if not _left_behind(index, span, later)]
+            for earlier in beside:
+                under_way.remove(earlier)  # told of once
+                yield _overlap(job_id, earlier, later)
             under_way.append(later)
+
+
+def _overlap(job_id: str, earlier: _Span, later: _Span) -> Violation:
+    first, second, beside = earlier.began, later.began, earlier.ended - later.began.at
+    what = f"{second.run} of {job_id} started {beside:.1f} s before {first.run} had ended"
+    claimed = None if earlier.claim is None else earlier.claim.write
+    return Violation("forbid never overlaps", what, shown(claimed, first, second))
 
 
 def _never_two(index: Index, job_id: str) -> bool:
