@@ -148,3 +148,33 @@ def waited_for_less_after_an_edit() -> Story:
     health = Health(consecutive_failures=2, missed=1)
     story.write((story.keys.health("j"), health, 0))
     return story
+
+
+def begun_beside_the_run_after_it() -> Story:
+    """node-1 was frozen when it was about to start; on waking it does, beside the next run, which
+    its job's next node had begun meanwhile."""
+    story = sound.begun(schedule="*/10 * * * * *", shell="sleep 5")
+    story.until(9.4)
+    story.ran("j", T + 10, "node-1")
+    story.until(19.4)
+    first = story.claim("j", T + 20, "node-1")
+    story.until(20)
+    story.fault(Kind.freeze, "node-1", lasts=12)
+    story.until(23.4)
+    story.lapse("node-1")
+    _, lost = losses.declare_lost(story, "node-1")
+    losses.move(story, "j", "node-1", "node-2")
+    losses.lost(story, first, "node-1")
+    losses.heard(story, first)
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    second = story.begin("j", T + 30, "node-2")
+    story.until(32.1)
+    story.act("start", first, "node-1")
+    story.until(35)
+    story.act("end", second, "node-2")
+    story.end(second)
+    story.until(37.1)
+    story.act("end", first, "node-1")
+    losses.overruled(story, story.record(first))
+    story.register("node-1")
+    return story

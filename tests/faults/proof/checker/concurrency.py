@@ -91,16 +91,19 @@ def _recorded_end(index: Index, trouble: Trouble, claim: Claim, began: float) ->
     )
 
 
-def _left_behind(index: Index, earlier: _Span, later: _Span) -> bool:
-    """Whether the earlier run's node was lost before the later one was claimed elsewhere. A node
-    that comes back to a run of its own goes on with it, or ends it, before it claims the next."""
-    if earlier.node == later.node:
+def _left_behind(index: Index, one: _Span, other: _Span) -> bool:
+    """Whether the node of that which was claimed first was lost before the other was claimed
+    elsewhere. A node that comes back to a run of its own goes on with it, or ends it, before it
+    claims the next."""
+    if one.node == other.node:
         return False
-    if earlier.claim is None or later.claim is None:
+    if one.claim is None or other.claim is None:
         return True  # its place was changed between the two, and when nobody wrote down
-    key, revision = index.keys.node(earlier.claim.node), earlier.claim.write.revision
+    # What was claimed first may have begun last: its node was frozen right before.
+    first, second = sorted((one.claim, other.claim), key=lambda claim: claim.write.revision)
+    key, revision = index.keys.node(first.node), first.write.revision
     while (write := index.next_write(key, revision)) is not None:
-        if write.revision > later.claim.write.revision:
+        if write.revision > second.write.revision:
             return False
         if write.value is None:
             return True
