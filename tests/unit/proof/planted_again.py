@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import OpenRun, QueuedRun, rerun_id
 from tests.faults.proof.history import Kind
-from tests.unit.proof import losses, sound
+from tests.unit.proof import losses, sound, sound_losses
 from tests.unit.proof.planted import Planted, plant
 from tests.unit.proof.story import Story, T
 
@@ -20,6 +20,16 @@ def an_attempt_made_twice() -> Planted:
     story = sound.quiet(1)
     begun = story.ledger[0]
     again = replace(begun, at=begun.at + 0.1)
+    story.ledger.append(again)
+    return Planted(story.history(), "no tick runs twice", [begun, again])
+
+
+@plant
+def an_attempt_made_twice_after_a_reset() -> Planted:
+    """What was run before the reset excuses nothing that comes after it."""
+    story = sound_losses.made_up_by_two_clocks()
+    begun = next(act for act in story.ledger if act.node == "node-2" and act.event == "start")
+    again = replace(begun, at=begun.at + 0.05)
     story.ledger.append(again)
     return Planted(story.history(), "no tick runs twice", [begun, again])
 

@@ -6,8 +6,11 @@ from typing import Any
 
 from crony_ops.model.alert import Cause
 from crony_ops.model.cluster import Health, Told
+from crony_ops.model.run import QueuedRun, tick_run_id
+from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
+from tests.unit.proof.planted import held_by
 from tests.unit.proof.story import Story, T
 
 
@@ -177,4 +180,30 @@ def begun_beside_the_run_after_it() -> Story:
     story.act("end", first, "node-1")
     losses.overruled(story, story.record(first))
     story.register("node-1")
+    return story
+
+
+def made_up_by_two_clocks() -> Story:
+    """A clock that is an hour ahead has a tick made up on node-1; its cursor is reset, the job goes
+    to node-2, and there another such clock has that very tick made up once more."""
+    story = sound.begun(schedule="0 * * * * *")
+    story.write((story.keys.once("j"), b"", 0x55))
+    asked = f"{tick_run_id(T)[:-1]}o{story.writes[-1].revision}"
+    story.carry_out(story.claim_once("j", asked, "node-1"), "node-1")
+    for name, at in (("node-1", 1.4), ("node-2", 21.4)):
+        story.until(at)
+        ahead = QueuedRun(run_id=tick_run_id(T + 3600), tick=T + 3600, reason="made up")
+        story.fault(Kind.clock, name, lasts=1, offset="3600")
+        losses.missed(story, "j", name, T + 60, T + 3540, 59, ahead)
+        run = story.claim_queued("j", ahead, name)
+        story.act("start", run, name)
+        story.wait(0.1)
+        story.act("end", run, name)
+        story.end(run, ended_at=story.now + 3600)
+        story.wait(4)
+        story.fault(Kind.reset_cursor, "j", lasts=0.4)
+        story.write((story.keys.cursor("j"), Cursor(tick=int(story.now)), 0))
+        if name == "node-1":
+            left = (held_by(story), None, 0)
+            story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))
     return story

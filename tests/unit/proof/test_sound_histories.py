@@ -42,6 +42,7 @@ STORIES: list[Callable[[], Story]] = [
     sound_losses.failed_for_less_than_people_wait_for,
     sound_losses.waited_for_less_after_an_edit,
     sound_losses.begun_beside_the_run_after_it,
+    sound_losses.made_up_by_two_clocks,
     sound_losses.asleep_beside_its_rerun,
     sound_losses.tried_again_by_its_next_life,
     sound.pinned_through_an_outage,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import RunRecord, RunState
 from crony_ops.node.runs.concurrency import slots
+from tests.faults.proof.checker.carried_out import carried_out
 from tests.faults.proof.checker.index import assignment, spec
 from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
@@ -31,8 +32,8 @@ class _Span:
 
 def overlapping(index: Index, trouble: Trouble) -> Iterator[Violation]:
     lanes: dict[tuple[str, str], list[_Span]] = defaultdict(list)
-    for (job_id, run_id), acts in index.acts_of.items():
-        claim = index.claim_of.get((job_id, run_id))
+    for done in carried_out(index):
+        job_id, run_id, claim, acts = done.job_id, done.run_id, done.claim, done.acts
         if claim is None:
             if _never_two(index, job_id):
                 span = _Span(None, acts[0].node, acts[0], acts[-1].at)
@@ -84,6 +85,7 @@ def _recorded_end(index: Index, trouble: Trouble, claim: Claim, began: float) ->
             end.record.ended_at
             for end in index.ends_of.get((run.job_id, run.run_id), ())
             if isinstance(end.record, RunRecord)
+            and end.record.node == claim.node
             and end.record.state not in (RunState.lost, RunState.skipped)
             and trouble.of_kind(node, {Kind.clock}, since, end.write.at) is None
         ),

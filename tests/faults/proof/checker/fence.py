@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.run import RunKind, RunRecord
 from tests.faults.proof.checker.asleep import longest_awake
+from tests.faults.proof.checker.carried_out import carried_out
 from tests.faults.proof.checker.index import assignment, timing
 from tests.faults.proof.checker.violation import Violation
 from tests.faults.proof.history import Kind
@@ -29,10 +30,9 @@ def ends_within(index: Index) -> float:
 def unfenced(index: Index, trouble: Trouble) -> Iterator[Violation]:
     """Past the end of a lease nothing starts under it, and what runs is over when it has had its
     grace."""
-    for claim in index.claims:
-        run = claim.run
-        acts = index.acts_of.get((run.job_id, run.run_id))
-        if not acts or run.bound:
+    for done in carried_out(index):
+        claim, acts = done.claim, done.acts
+        if claim is None or (run := claim.run).bound:
             continue
         ended = _lease_end(index, claim, acts[-1].at)
         if ended is None:

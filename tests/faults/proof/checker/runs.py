@@ -11,6 +11,7 @@ from crony_ops.model.run import GapRecord, RunKind, RunRecord, RunState
 from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.checker import fence
 from tests.faults.proof.checker.asleep import longest_awake
+from tests.faults.proof.checker.carried_out import carried_out
 from tests.faults.proof.checker.index import spec
 from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
@@ -25,12 +26,12 @@ GONE = (RunState.lost, RunState.fenced)
 
 def run_twice(index: Index) -> Iterator[Violation]:
     by_tick: dict[tuple[str, int, str], dict[str, list[Act]]] = defaultdict(dict)
-    for (job_id, run_id), acts in index.acts_of.items():
-        yield from _same_attempt(job_id, run_id, acts)
-        yield from _one_too_many(index, job_id, run_id, acts)
-        name, _, at = run_id.partition("@")
+    for done in carried_out(index):
+        yield from _same_attempt(done.job_id, done.run_id, done.acts)
+        yield from _one_too_many(index, done.job_id, done.run_id, done.acts)
+        name, _, at = done.run_id.partition("@")
         if "-o" not in name:
-            by_tick[job_id, acts[0].tick, at][run_id] = acts
+            by_tick[done.job_id, done.acts[0].tick, at].setdefault(done.run_id, done.acts)
     for (job_id, tick, _), runs in by_tick.items():
         if len(runs) > 1:
             in_turn = sorted(runs.items(), key=lambda item: item[1][0].at)
@@ -109,9 +110,9 @@ def _asks_for_reruns(index: Index, job_id: str, first: str, revision: int) -> bo
 def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
     """Runs and records that know nothing of each other."""
     witnesses = {act.job for act in index.history.ledger}
-    for (job_id, run_id), acts in index.acts_of.items():
+    for done in carried_out(index):
+        job_id, run_id, claim, acts = done.job_id, done.run_id, done.claim, done.acts
         name, ends = f"{run_id} of {job_id}", index.ends_of.get((job_id, run_id), [])
-        claim = index.claim_of.get((job_id, run_id))
         if claim is None and not _by_the_journal(index, acts[0]):
             yield Violation(
                 "nothing runs unclaimed", f"{name} ran, and was never claimed", (acts[0],)
