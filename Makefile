@@ -75,7 +75,7 @@ $(WHEELHOUSE)/.needed: pyproject.toml $(if $(FOR)$(WITH),always) | $(WHEELHOUSE)
 	@touch $@
 
 clean: ## remove all that these targets have made
-	@rm -rf dist .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible
+	@rm -rf dist .venv .crony .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible bench/results
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

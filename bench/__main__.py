@@ -50,16 +50,16 @@ class Benchmark:
 
 
 BENCHMARKS = {
-    "start_up": Benchmark(start_up.run, budget=30),
-    "sync": Benchmark(sync.run, budget=120),
-    "growth": Benchmark(growth.run, budget=180),
-    "throughput": Benchmark(throughput.run, budget=30),
-    "due_at_once": Benchmark(due_at_once.run, budget=85),
+    "start_up": Benchmark(start_up.run, budget=25),
+    "sync": Benchmark(sync.run, budget=100),
+    "growth": Benchmark(growth.run, budget=240),
+    "throughput": Benchmark(throughput.run, budget=25),
+    "due_at_once": Benchmark(due_at_once.run, budget=80),
     "lateness": Benchmark(lateness.run, budget=230),
     "failover": Benchmark(failover.run, budget=95),
-    "mass_move": Benchmark(mass_move.run, budget=30),
+    "mass_move": Benchmark(mass_move.run, budget=40),
     "many_jobs": Benchmark(many_jobs.run, budget=160),
-    "big_fleet": Benchmark(big_fleet.run, budget=160),
+    "big_fleet": Benchmark(big_fleet.run, budget=180),
 }
 
 

@@ -9,12 +9,16 @@ end of the sync) until the last job concerned is assigned anew.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
 
 from bench.etcd_server import scratch
 from bench.load import MIB, load, resident
@@ -28,6 +32,7 @@ from crony_ops.store import Etcd
 from crony_ops.sync.syncing import sync
 
 if TYPE_CHECKING:
+    from crony_ops.local.child import Child
     from crony_ops.model.job import Job
     from crony_ops.store.watch import Delivery
 
@@ -35,7 +40,9 @@ NODES, JOBS, LOST, CHANGES = 1_000, 100_000, 100, 1_000
 _TTL = 10
 _SETTINGS = {"watcher": {"ttl": _TTL}}
 _PATIENCE = 300.0
-_STEADY = 20.0
+_LOOKS = "crony_watcher_reconcile_duration_seconds"
+_STEADY = 60.0
+"""Seconds: two of the looks that the watcher takes whatever happens."""
 
 
 @dataclass(slots=True)
@@ -101,18 +108,31 @@ async def _start(cluster: LocalCluster) -> float:
 
 async def _steady(cluster: LocalCluster) -> AsyncIterator[Row]:
     [watcher] = cluster.watchers
-    _, before = await cluster.store.head()
+    await _all_is_told(cluster)
+    (looks, seconds), (_, before) = await _looks(watcher), await cluster.store.head()
     began = time.monotonic()
     ours, etcd = await load([watcher.pid, cluster.etcd.pid], _STEADY)
     _, after = await cluster.store.head()
     written = (after - before) / (time.monotonic() - began)
+    looks_then, seconds_then = await _looks(watcher)
     [member] = await cluster.store.members()
+    look = (seconds_then - seconds) / (looks_then - looks)
+    yield Row("a look of it at everything, at rest", (look,), (), at_most(2))
     yield Row("the watcher's share of a core", (100 * ours.cpu,), (), None, "%")
     yield _memory("its memory", watcher.pid)
     yield Row("etcd's share of a core", (100 * etcd.cpu,), (), None, "%")
     yield Row("etcd's memory", (resident(cluster.etcd.pid),), (), None, "MiB")
     yield Row("etcd's database", (member.db_size / MIB,), (), None, "MiB")
     yield Row("writes of 1,000 idle nodes in a second", (written,), (), None, "")
+
+
+async def _looks(watcher: Child) -> tuple[float, float]:
+    """How many it has taken, and the seconds of all of them."""
+    *_, page = re.findall(r"metrics at (http://[^\s\"]+)", watcher.log)
+    async with aiohttp.ClientSession() as http, http.get(page) as answer:
+        families = list(text_string_to_metric_families(await answer.text()))
+    samples = {sample.name: sample.value for family in families for sample in family.samples}
+    return samples[f"{_LOOKS}_count"], samples[f"{_LOOKS}_sum"]
 
 
 async def _lose(cluster: LocalCluster, numbers: Sequence[int]) -> float:

@@ -18,7 +18,10 @@ _UNPACKED = Path(".venv/cron/usr/sbin/cron")
 _OUT = "/out"
 _PASSWD = "root:x:0:0:root:/:/bin/bash\n"
 _PAM = "".join(f"{what} sufficient pam_permit.so\n" for what in ("auth", "account", "session"))
-_FOLDERS = ("etc/pam.d", "run", "var/run", "var/spool/cron/crontabs", "tmp", "out")
+_FOLDERS = (
+    *("etc/pam.d", "etc/security", "run", "var/run"),
+    *("var/spool/cron/crontabs", "tmp", "out"),
+)
 _IN_ITS_OWN = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
 # What is bound goes with the namespace, and that with the first process in it.
 _ENTER = """\
@@ -59,15 +62,7 @@ def debian_cron(folder: Path, entries: list[tuple[str, str, int]]) -> Iterator[d
     """
     root, out, program = folder / "root", folder / "out", _program()
     assert program is not None
-    for each in (
-        "etc/pam.d",
-        "etc/security",
-        "run",
-        "var/run",
-        "var/spool/cron/crontabs",
-        "tmp",
-        "out",
-    ):
+    for each in _FOLDERS:
         (root / each).mkdir(parents=True)
     out.mkdir()
     (root / "etc/passwd").write_text(_PASSWD)
@@ -79,10 +74,8 @@ def debian_cron(folder: Path, entries: list[tuple[str, str, int]]) -> Iterator[d
         lines += [f"{fields} echo $EPOCHREALTIME >> {_OUT}/{name}"] * count
     crontab.write_text("\n".join(lines) + "\n")
     crontab.chmod(0o600)
-    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", _ENTER]
-    cron = Child(
-        "cron", [*command, "enter", str(root), str(out), str(program)], folder / "log", os.environ
-    )
+    entering = [*_IN_ITS_OWN, "bash", "-c", _ENTER, "enter", str(root), str(out), str(program)]
+    cron = Child("cron", entering, folder / "log", os.environ)
     cron.start()
     try:
         yield {name: out / name for name, _, _ in entries}

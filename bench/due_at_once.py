@@ -20,6 +20,7 @@ from bench.throughput import bare_command, spawn_all
 from bench.wishes import assign
 from crony_ops.local.cluster import LocalCluster
 from crony_ops.model.job import Job
+from crony_ops.model.run import RunRecord, RunState, read_run, tick_run_id
 
 JOBS, PAIRS = 1_000, 3
 _EVERY, _CLAIM_AHEAD = 20, 0.1
@@ -51,7 +52,7 @@ async def run() -> AsyncGenerator[Row, None]:
 
 
 async def _a_tick(cluster: LocalCluster) -> float:
-    """Waits for the next one, and gives what it took."""
+    """Waits for the next one, and gives what it took. Raises RuntimeError if a run failed."""
     keys, store = cluster.keys, cluster.store
 
     async def all_have_ended() -> bool:
@@ -66,4 +67,17 @@ async def _a_tick(cluster: LocalCluster) -> float:
         return await store.count(keys.runs) >= recorded + JOBS
 
     await cluster.wait_until(all_are_recorded, "the end of each run is recorded", _LONGEST)
-    return time.time() - (due - _CLAIM_AHEAD)
+    took = time.time() - (due - _CLAIM_AHEAD)
+    await runs_of(cluster, due, JOBS)
+    return took
+
+
+async def runs_of(cluster: LocalCluster, tick: int, count: int) -> list[RunRecord]:
+    """That many jobs' runs of a tick. Raises RuntimeError unless all of them succeeded: a skipped
+    or failed one costs less."""
+    found = (await cluster.store.range(cluster.keys.runs)).entries
+    theirs = (read_run(each.value) for each in found if each.key.endswith(f"/{tick_run_id(tick)}"))
+    runs = [run for run in theirs if isinstance(run, RunRecord) and run.state is RunState.succeeded]
+    if len(runs) != count:
+        raise RuntimeError(f"{len(runs)} of {count} runs succeeded")
+    return runs

@@ -4,8 +4,7 @@ From the end of the lease to the last job's assignment. The floor: the same comp
 puts for each job, in transactions that were made beforehand, as many to a request and as many
 requests under way as ours, through a bare gRPC stub, by nobody who leads or looks.
 
-The nodes are simulated: what moves the jobs is the watcher. A round takes half a minute with all
-that goes before it, so there are three.
+The nodes are simulated: what moves the jobs is the watcher.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ from crony_ops.store.wire import txn_request
 if TYPE_CHECKING:
     from etcd3.etcdrpc import rpc_pb2 as rpc
 
-JOBS, ROUNDS = 10_000, 3
+JOBS, ROUNDS = 10_000, 5
 _TTL = 10
-_IN_A_REQUEST, _IN_FLIGHT = 120, 4
+_IN_A_REQUEST, _IN_FLIGHT = 120, 8
 _PATIENCE = 120.0
 
 
@@ -114,7 +113,8 @@ async def _moves_to_make(cluster: LocalCluster, keys: Keys) -> list[Txn]:
     store, source, target = cluster.store, "lost", "heir"
     values = [entry.value for entry in (await store.range(cluster.keys.jobs)).entries]
     ids = [f"job-{number:05}" for number in range(len(values))]
-    puts = [put(keys.node(target), b"alive")]
+    failover = keys.failover(source, 1)
+    puts = [put(keys.node(target), b"alive"), put(failover, b"open")]
     for job_id, value in zip(ids, values, strict=True):
         puts += [put(keys.spec(job_id), value), put(keys.job(source, job_id), value)]
     for start in range(0, len(puts), _IN_A_REQUEST):
@@ -129,6 +129,8 @@ async def _moves_to_make(cluster: LocalCluster, keys: Keys) -> list[Txn]:
                 exists(keys.node(target)),
                 absent(keys.job(target, job_id)),
                 absent(keys.node(source)),
+                exists(failover),
+                absent(keys.failover_job(source, 1, job_id)),
             ),
             (
                 delete(held.key),

@@ -82,6 +82,13 @@ class Growth:
         return self.fit[0]
 
     @property
+    def last_step(self) -> float:
+        """The exponent from the second largest size to the largest: what is always the same counts
+        for less there than in the fit."""
+        (smaller, less), (larger, more) = sorted(self.medians.items())[-2:]
+        return math.log(more / less) / math.log(larger / smaller)
+
+    @property
     def fit(self) -> tuple[float, float]:
         """The exponent, and what the fit says of size 1, in seconds."""
         sizes = [math.log(size) for size in self.seconds]

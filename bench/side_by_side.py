@@ -13,13 +13,10 @@ Measure = Callable[[], Awaitable[float]]
 """Does the work once and gives the seconds that count."""
 
 
-async def side_by_side(
-    work: str, ours: Measure, floor: Measure, target: Target, pairs: int = PAIRS
-) -> Row:
-    """One round of each that does not count, and then ``pairs`` that do. Fewer than PAIRS is for
-    work of which one pair takes half a minute, and the benchmark's docstring says so."""
+async def side_by_side(work: str, ours: Measure, floor: Measure, target: Target) -> Row:
+    """One round of each that does not count, and then PAIRS that do."""
     measured: tuple[list[float], list[float]] = ([], [])
-    for number in range(pairs + 1):
+    for number in range(PAIRS + 1):
         for measure, into in zip((ours, floor), measured, strict=True):
             gc.collect()
             taken = await measure()

@@ -34,7 +34,10 @@ def tables(measured: Sequence[Measured]) -> Iterator[str | Table]:
         yield "\nmedians over the rounds; the ratios of all pairs in brackets"
         yield _figures(rows)
     if growths := [result for _, result in results if isinstance(result, Growth)]:
-        yield "\nseconds for so many jobs; the exponent of the power that fits them best"
+        yield (
+            "\nseconds for so many jobs; the exponent of the power that fits them best, "
+            "and that of the last step alone"
+        )
         yield _growths(growths)
     yield f"\nmeasured in {sum(one.took for one in measured):.0f} s"
     for one in measured:
@@ -68,7 +71,9 @@ def _figures(rows: Sequence[tuple[str, Row]]) -> Table:
 
 def _growths(growths: Sequence[Growth]) -> Table:
     sizes = sorted({size for growth in growths for size in growth.seconds})
-    table = _table("work", *(f">{size:,}" for size in sizes), ">exponent", "target", "")
+    table = _table(
+        "work", *(f">{size:,}" for size in sizes), ">exponent", "target", "", ">last step"
+    )
     for growth in growths:
         medians = growth.medians
         table.add_row(
@@ -77,6 +82,7 @@ def _growths(growths: Sequence[Growth]) -> Table:
             f"{growth.exponent:.2f}",
             f"≤ {GROWS_AT_MOST}",
             _verdict(growth.holds),
+            f"{growth.last_step:.2f}",
         )
     return table
 

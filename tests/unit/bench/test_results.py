@@ -39,8 +39,8 @@ def test_each_figure_has_a_line_with_its_target_and_whether_it_is_missed() -> No
     assert "sync first sync 3 1.60 1.00 s 1.60 (1.50 to 2.12) ≤ 1.5 × missed" in said
     assert "memory 1 512 MiB ≤ 1024 MiB" in said
     assert "writes 1 9.00 1/s" in said
-    assert "work 10 100 exponent target" in said
-    assert "sync 1.00 20.0 1.30 ≤ 1.1 missed" in said
+    assert "work 10 100 exponent target last step" in said
+    assert "sync 1.00 20.0 1.30 ≤ 1.1 missed 1.30" in said
     assert said[-2:] == ["measured in 13 s", "growth cut off"]
 
 

@@ -48,6 +48,12 @@ def test_work_may_grow_a_little_faster_than_its_size(exponent: float, holds: boo
     assert Growth("work", {size: (size**exponent,) for size in SIZES}).holds is holds
 
 
+def test_what_is_always_the_same_hides_nothing_of_the_last_step() -> None:
+    growth = Growth("work", {size: (1.0 + (size / 30_000) ** 2,) for size in SIZES})
+    assert growth.exponent < 1
+    assert growth.last_step > 1.1
+
+
 def test_one_slow_round_is_no_growth() -> None:
     straight = {size: (size * 1e-4,) * 3 for size in SIZES[:-1]}
     growth = Growth("work", {**straight, SIZES[-1]: (10.0, 10.0, 99.0)})
