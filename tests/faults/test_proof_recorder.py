@@ -65,6 +65,22 @@ async def test_every_event_is_recorded_through_a_death_and_a_compaction(
     assert any(write.lease for write in writes)
 
 
+async def test_a_lease_may_end_while_the_record_is_completed(
+    etcd_server: EtcdServer, tmp_path: Path
+) -> None:
+    settings = EtcdSettings(endpoints=(etcd_server.endpoint,))
+    recorder = Recorder(settings, ROOT, tmp_path)
+    async with Etcd(settings) as etcd:
+        lease = await etcd.grant(60)
+        await etcd.put(f"{ROOT}node", b"alive", lease=lease)
+        completing = asyncio.create_task(recorder.complete(etcd, PATIENCE))
+        await etcd.get(f"{ROOT}node")  # by then it has looked
+        await etcd.revoke(lease)
+        async with running(recorder.run()):
+            await completing
+    assert recorded(tmp_path)[-1].value is None
+
+
 async def test_a_record_that_begins_later_has_what_stands_and_then_every_event(
     etcd_server: EtcdServer, tmp_path: Path
 ) -> None:

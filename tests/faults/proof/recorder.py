@@ -92,14 +92,20 @@ class Recorder:
                         await asyncio.sleep(_PAUSE)
 
     async def complete(self, etcd: Etcd, within: float) -> None:
-        """Wait for all that is written by now, and hold it against what is there.
+        """Wait until all that is there is on record.
 
-        Nobody may write any more. Raises RecordIncomplete, StoreError.
+        Nobody may write any more, but leases may still end. Raises RecordIncomplete, StoreError.
         """
-        there = await etcd.range(self._prefix, keys_only=True)
-        present = {entry.key: entry.mod_revision for entry in there.entries}
+        present: dict[str, int] = {}
+
+        async def all_is_recorded() -> bool:
+            nonlocal present
+            there = await etcd.range(self._prefix, keys_only=True)
+            present = {entry.key: entry.mod_revision for entry in there.entries}
+            return self._present == present
+
         try:
-            await wait_until(lambda: self._present == present, "the record is complete", within)
+            await wait_until(all_is_recorded, "the record is complete", within)
         except LocalClusterFailed:
             wrong = {key for key, _ in present.items() ^ self._present.items()}
             raise RecordIncomplete(
