@@ -219,3 +219,12 @@ def ticks_that_nobody_came_to_before_the_end() -> Planted:
     story.wait(TTL + 3)
     held, cursor = story.there[held_by(story)], story.there[story.keys.cursor("j")]
     return Planted(story.history(), "every tick is accounted for", [held, cursor])
+
+
+@plant
+def a_job_that_stopped_for_good_long_before_all_were_paused() -> Planted:
+    story = sound.quiet()
+    held, cursor = story.there[held_by(story)], story.there[story.keys.cursor("j")]
+    story.until(40)
+    paused = story.pause("j")
+    return Planted(story.history(), "every tick is accounted for", [held, cursor, paused])

@@ -331,6 +331,24 @@ def replaced_while_the_clock_was_ahead() -> Story:
     return story
 
 
+def asleep_by_a_clock_that_was_put_right() -> Story:
+    """A clock that is an hour behind sends the agent to sleep, for half a minute at most."""
+    story = quiet()
+    story.fault(Kind.clock, "node-1", lasts=2, offset="-3600")
+    story.until(34.5)
+    catch_up(story, 4, 34, "node-1")
+    return story
+
+
+def paused_before_the_agent_woke() -> Story:
+    """… and all jobs are paused before it is awake."""
+    story = quiet()
+    story.fault(Kind.clock, "node-1", lasts=2, offset="-3600")
+    story.until(34.5)
+    story.pause("j")
+    return story
+
+
 def asleep_right_before_a_start_that_was_late() -> Story:
     """The machine kept node-1 from it until second 31.55; then the node was frozen."""
     story = begun(schedule="*/30 * * * * *")

@@ -23,6 +23,8 @@ STORIES: list[Callable[[], Story]] = [
     sound.ahead_by_an_hour,
     sound.ahead_before_the_recorder_heard_of_the_claim,
     sound.skipped_by_a_clock_that_was_ahead,
+    sound.asleep_by_a_clock_that_was_put_right,
+    sound.paused_before_the_agent_woke,
     sound.asleep_right_before_a_start_that_was_late,
     sound.reset,
     sound.made_up_before_and_after_a_reset,

@@ -43,7 +43,7 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         claims.unfounded_claims(index, trouble),
         claims.unfounded_accounts(index),
         cursors.leapt_over(index),
-        cursors.forgotten_at_the_end(index),
+        cursors.forgotten_at_the_end(index, trouble),
         runs.run_twice(index),
         runs.off_the_record(index, trouble),
         runs.vanished(index),

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from crony_ops.model.node import Pause
 from crony_ops.model.run import GapRecord, QueuedRun, RunKind, read_run
+from tests.faults.proof.checker.due import PATIENCE, takes_since
 from tests.faults.proof.checker.index import assignment, puts, tick_of, timing
 from tests.faults.proof.checker.violation import Violation
 
 if TYPE_CHECKING:
     from crony_ops.model.job import Job
     from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.checker.trouble import Trouble
     from tests.faults.proof.history import Write
 
 NAMED = 3
@@ -136,12 +139,11 @@ def _told_of(index: Index, job_id: str, at: str, tick: int) -> bool:
     return False
 
 
-def forgotten_at_the_end(index: Index) -> Iterator[Violation]:
+def forgotten_at_the_end(index: Index, trouble: Trouble) -> Iterator[Violation]:
     """Ticks that were due when it was over, and that no cursor had come to."""
     end, ttl = index.history.end.at, index.setup.ttl
     for job_id in index.homes:
-        if index.before(index.keys.pause(job_id), index.end):
-            continue
+        pause = index.before(index.keys.pause(job_id), index.end)
         for held in index.assigned(job_id, index.end):
             job = assignment(held.value or "").job
             node = index.tail(held, index.keys.jobs)[0]
@@ -153,8 +155,26 @@ def forgotten_at_the_end(index: Index) -> Iterator[Violation]:
                 what = f"{job_id} is assigned and has no cursor"
                 yield Violation("every tick is accounted for", what, (held,))
                 continue
+            if pause is not None:
+                yield from _forgotten_before_the_pause(index, trouble, held, cursor, pause)
+                continue
             schedule, splay = timing(job, job_id)
             left = list(islice(schedule.between(stands_at, int(end - splay - ttl)), NAMED))
             if left:
                 what = f"ticks of {job_id} were due and nobody accounted for them: {left}"
                 yield Violation("every tick is accounted for", what, (held, cursor))
+
+
+def _forgotten_before_the_pause(
+    index: Index, trouble: Trouble, held: Write, cursor: Write, pause: Write
+) -> Iterator[Violation]:
+    """Where all jobs are paused before it is over, nobody comes to them later either."""
+    home, job_id = index.tail(held, index.keys.jobs)
+    until = min(index.history.end.at, Pause.from_json((pause.value or "").encode()).at)
+    since = takes_since(index, trouble, held, tick_of(cursor) or 0, index.end, until)
+    if since is None or until - since <= PATIENCE:
+        return
+    if trouble.quiet([index.names.get(home, home)], since, until) > PATIENCE:
+        what = f"{job_id} was due for {until - since:.0f} s before it was paused for good"
+        what = f"{what}, and nobody accounted for its ticks"
+        yield Violation("every tick is accounted for", what, (held, cursor, pause))

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tests.faults.proof.checker.index import assignment, spec, tick_of, timing
+from tests.faults.proof.checker.due import PATIENCE, takes_since
+from tests.faults.proof.checker.index import assignment, spec, tick_of
 from tests.faults.proof.checker.violation import Violation, shown
 
 if TYPE_CHECKING:
     from crony_ops.model.job import Job
     from tests.faults.proof.checker.index import Index
     from tests.faults.proof.checker.trouble import Trouble
-    from tests.faults.proof.history import Write
 
-PATIENCE = 15.0
-"""Seconds without trouble in which what is due is done, on a machine that is busy."""
 RULE = "nothing is left lying"
 
 
@@ -38,25 +36,13 @@ def due_and_left(index: Index, trouble: Trouble) -> Iterator[Violation]:
         if not held or index.before(keys.pause(job_id), write.revision):
             continue
         home = index.tail(held[0], keys.jobs)[0]
-        there = index.before(keys.node(home), write.revision)
-        if there is None:
+        since = takes_since(index, trouble, held[0], stood_at, write.revision, write.at)
+        if since is None:
             continue
-        schedule, splay = timing(assignment(held[0].value or "").job, job_id)
-        since = max(schedule.next_after(stood_at) + splay, held[0].at, _came(index, there))
         name = index.names.get(home, home)
         if write.at - since > PATIENCE and trouble.quiet([name], since, write.at) > PATIENCE:
             what = f"{name} left {job_id} lying for {write.at - since:.0f} s, with nothing amiss"
             yield Violation(RULE, what, (held[0], before, write))
-
-
-def _came(index: Index, node: Write) -> float:
-    """When the node's key came to be on the lease that it is on."""
-    while node.previous:
-        before = index.before(node.key, node.revision)
-        if before is None or before.lease != node.lease:
-            break
-        node = before
-    return node.at
 
 
 def wanted_and_left(index: Index, trouble: Trouble) -> Iterator[Violation]:

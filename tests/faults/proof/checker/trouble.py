@@ -59,6 +59,13 @@ class Trouble:
                 return fault
         return None
 
+    def last_over(self, name: str, kinds: Iterable[Kind], until: float) -> float:
+        """When the last of the faults of that very process, or of its links, that began by then was
+        over; 0: there was none."""
+        wanted = frozenset(kinds)
+        mine = (f for f in self._by_name.get(name, ()) if f.kind in wanted and f.began <= until)
+        return max((self._end if f.ended is None else f.ended for f in mine), default=0.0)
+
     def quiet(self, names: Iterable[str], began: float, ended: float) -> float:
         """The longest time without any trouble between two moments (seconds)."""
         longest, free_from = 0.0, began

@@ -1,0 +1,51 @@
+"""Since when could a node have taken what is due? From then on nothing but trouble excuses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from crony_ops.node.wall_clock import LONGEST_SLEEP
+from tests.faults.proof.checker.index import assignment, timing
+from tests.faults.proof.history import Kind
+
+if TYPE_CHECKING:
+    from tests.faults.proof.checker.index import Index
+    from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Write
+
+PATIENCE = 15.0
+"""Seconds without trouble in which what is due is done, on a machine that is busy."""
+
+
+def takes_since(
+    index: Index, trouble: Trouble, held: Write, stood_at: int, revision: int, until: float
+) -> float | None:
+    """Since when the node of an assignment could have taken the first tick behind ``stood_at``.
+
+    ``revision`` and ``until``: when that is asked. None: never, as it was not there then, or was to
+    take no more of it.
+    """
+    home, job_id = index.tail(held, index.keys.jobs)
+    there = index.before(index.keys.node(home), revision)
+    given = assignment(held.value or "")
+    if there is None or given.leaving:
+        return None
+    schedule, splay = timing(given.job, job_id)
+    # Who sleeps by a clock that is put right sees so only when it wakes.
+    right_since = trouble.last_over(index.names.get(home, home), {Kind.clock}, until)
+    return max(
+        schedule.next_after(stood_at) + splay,
+        held.at,
+        _came(index, there),
+        right_since + LONGEST_SLEEP if right_since else 0.0,
+    )
+
+
+def _came(index: Index, node: Write) -> float:
+    """When the node's key came to be on the lease that it is on."""
+    while node.previous:
+        before = index.before(node.key, node.revision)
+        if before is None or before.lease != node.lease:
+            break
+        node = before
+    return node.at
