@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from crony_ops.model.alert import Cause
 from crony_ops.model.run import QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind
@@ -228,3 +229,18 @@ def a_job_that_stopped_for_good_long_before_all_were_paused() -> Planted:
     story.until(40)
     paused = story.pause("j")
     return Planted(story.history(), "every tick is accounted for", [held, cursor, paused])
+
+
+@plant
+def a_cursor_that_leapt_when_a_job_that_nobody_had_was_given_again() -> Planted:
+    story = sound.quiet(presets=["env"])
+    before = story.there[story.keys.cursor("j")]
+    lost = losses.dead(story)
+    story.write((held_by(story), None, 0))
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    story.until(40)
+    story.register("node-1")
+    story.assign("j", "node-1")
+    moved = story.last(story.keys.cursor("j"))
+    story.ran("j", T + 41, "node-1")
+    return Planted(story.history(), "every tick is accounted for", [before, moved])

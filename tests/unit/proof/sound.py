@@ -201,6 +201,22 @@ def edited() -> Story:
     return story
 
 
+def edited_while_nobody_had_it() -> Story:
+    """… by which what was due of it before is none of anybody's business."""
+    story = quiet(presets=["env"])
+    lost = losses.dead(story)
+    story.write((story.keys.job(story.uuid("node-1"), "j"), None, 0))
+    losses.close(story, lost, losses.alert(story, Cause.node_lost, "node-1"))
+    story.until(20)
+    story.want("j", schedule="*/5 * * * * *", presets=["env"])
+    story.until(22)
+    story.register("node-1")
+    story.assign("j", "node-1")
+    story.until(24.4)
+    story.ran("j", T + 25, "node-1")
+    return story
+
+
 def paused() -> Story:
     """Paused for ten seconds, and run by hand meanwhile."""
     story = quiet(2)

@@ -29,6 +29,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.reset,
     sound.made_up_before_and_after_a_reset,
     sound.edited,
+    sound.edited_while_nobody_had_it,
     sound.paused,
     sound.paused_unheard,
     sound.removed,

@@ -96,8 +96,8 @@ def _unaccounted(
 
 
 def _begins_anew(index: Index, job_id: str, write: Write) -> bool:
-    """Whether what is due has changed by the same request: the job was resumed or first assigned,
-    or its schedule, zone or place is another."""
+    """Whether what is due has changed by the same request: the job was resumed, or came back, or
+    its schedule, zone or place is another than when it was last assigned."""
     keys, request = index.keys, index.requests[write.revision]
     pause = index.beside(write, keys.pause(job_id))
     if pause is not None and pause.value is None:
@@ -105,24 +105,43 @@ def _begins_anew(index: Index, job_id: str, write: Write) -> bool:
     given = [one for one in puts(request, keys.jobs) if one.key.endswith(f"/{job_id}")]
     if not given:
         return False
-    before = _job(index, job_id, "", write.revision)
-    after = assignment(given[0].value or "").job
+    # One that nobody had goes on where it stood, unless it was edited meanwhile.
+    last = _last_given(index, job_id, write.revision)
+    if last is None:
+        return True
     spec = index.versions(keys.spec(job_id))
-    came_back = any(one.previous == 0 and one.revision > write.previous for one in spec)
+    since = min(write.previous, last.revision)
+    came_back = any(not one.previous and since < one.revision < write.revision for one in spec)
+    before, after = assignment(last.value or "").job, assignment(given[0].value or "").job
     return (
-        before is None
-        or came_back
+        came_back
         or after.run_on.every
         or (before.schedule, before.timezone, before.run_on)
         != (after.schedule, after.timezone, after.run_on)
     )
 
 
-def _job(index: Index, job_id: str, node: str, revision: int) -> Job | None:
-    """As it was assigned right before the revision; ``node`` for one on every node."""
+def _last_given(index: Index, job_id: str, revision: int) -> Write | None:
+    """The job's assignment right before the revision; of one that nobody had, its last."""
     held = index.assigned(job_id, revision)
-    mine = [one for one in held if not node or one.key == index.keys.job(node, job_id)]
-    return assignment(mine[0].value or "").job if mine else None
+    if held:
+        return held[0]
+    gone = [
+        one
+        for key in index.homes.get(job_id, ())
+        for one in index.versions(key)
+        if one.value is not None and one.revision < revision
+    ]
+    return max(gone, key=lambda one: one.revision, default=None)
+
+
+def _job(index: Index, job_id: str, node: str, revision: int) -> Job | None:
+    """As it was assigned right before the revision, or last before it; ``node`` for one on every
+    node."""
+    given = _last_given(index, job_id, revision)
+    if node:
+        given = index.before(index.keys.job(node, job_id), revision)
+    return None if given is None else assignment(given.value or "").job
 
 
 def _told_of(index: Index, job_id: str, at: str, tick: int) -> bool:
