@@ -138,6 +138,13 @@ def heard(story: Story, run: OpenRun, *told: Put, failing: bool = False) -> list
     )
 
 
+def reset(story: Story, job_id: str, name: str, tick: int) -> Write:
+    """Its cursor is put where it is said, and its assignment again, as it is."""
+    held = story.there[story.keys.job(story.uuid(name), job_id)]
+    again: Put = (held.key, (held.value or "").encode(), 0)
+    return story.write((story.keys.cursor(job_id), Cursor(tick=tick), 0), again)[0]
+
+
 def news(story: Story, run: OpenRun, state: str) -> Put:
     news = News(
         run_id=run.run_id, job_id=run.job_id, state=RunState(state), at=story.now, tick=run.tick

@@ -244,3 +244,13 @@ def a_cursor_that_leapt_when_a_job_that_nobody_had_was_given_again() -> Planted:
     moved = story.last(story.keys.cursor("j"))
     story.ran("j", T + 41, "node-1")
     return Planted(story.history(), "every tick is accounted for", [before, moved])
+
+
+@plant
+def a_cursor_that_leapt_while_a_reset_of_it_was_refused() -> Planted:
+    story = sound.quiet()
+    before = story.there[story.keys.cursor("j")]
+    story.fault(Kind.reset_cursor, "j", lasts=None, refused="yes")
+    story.until(9.3)
+    moved = story.write((before.key, Cursor(tick=T + 9), 0))[0]
+    return Planted(story.history(), "every tick is accounted for", [before, moved])

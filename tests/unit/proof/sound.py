@@ -158,11 +158,25 @@ def reset() -> Story:
     story.until(5.1)
     story.fault(Kind.reset_cursor, "j", lasts=0.4)
     story.until(7.4)
-    story.write((story.keys.cursor("j"), Cursor(tick=T + 5), 0))
+    losses.reset(story, "j", "node-1", T + 5)
     story.until(7.5)
     story.ran("j", T + 6, "node-1", lasts=0.1)
     story.ran("j", T + 7, "node-1", lasts=0.1)
     story.ran("j", T + 8, "node-1")
+    return story
+
+
+def reset_while_it_moved() -> Story:
+    """Whoever resets it has read its assignment when it moves: there is none to be put again."""
+    story = quiet(1)
+    story.until(5.1)
+    story.fault(Kind.reset_cursor, "j", lasts=0.4)
+    held = story.keys.job(story.uuid("node-1"), "j")
+    story.assign("j", "node-2", (held, None, 0), anew=False, moved_from=story.uuid("node-1"))
+    story.wait(0.1)
+    story.write((story.keys.cursor("j"), Cursor(tick=T + 5), 0))
+    story.wait(0.1)
+    story.ran("j", T + 6, "node-2")
     return story
 
 
@@ -180,7 +194,7 @@ def made_up_before_and_after_a_reset() -> Story:
     story.end(run, ended_at=story.now + 3600)
     story.until(5.1)
     story.fault(Kind.reset_cursor, "j", lasts=0.4)
-    story.write((story.keys.cursor("j"), Cursor(tick=T + 5), 0))
+    losses.reset(story, "j", "node-1", T + 5)
     story.until(6)
     story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
     losses.missed(story, "j", "node-1", T + 60, T + 3540, 59, ahead)

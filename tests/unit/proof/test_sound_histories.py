@@ -27,6 +27,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.paused_before_the_agent_woke,
     sound.asleep_right_before_a_start_that_was_late,
     sound.reset,
+    sound.reset_while_it_moved,
     sound.made_up_before_and_after_a_reset,
     sound.edited,
     sound.edited_while_nobody_had_it,

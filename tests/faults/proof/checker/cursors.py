@@ -33,15 +33,31 @@ def leapt_over(index: Index) -> Iterator[Violation]:
         if stands_at is None or stood_at is None or before is None or stands_at == stood_at:
             continue
         job_id, *node = index.tail(write, index.keys.cursors)
-        # An order puts it at its "now", by the operator's clock, that no fault touches. When the
-        # recorder heard of it says less, for that is behind at times.
-        if index.was_reset(job_id, stands_at, stands_at + 1):
+        if _is_reset(index, job_id, "".join(node), write, stands_at):
             continue
         if stands_at < stood_at:
             what = f"the cursor of {job_id} went from {stood_at} back to {stands_at}"
             yield Violation("a cursor never goes back", what, (before, write))
             continue
         yield from _unaccounted(index, job_id, "".join(node), before, write)
+
+
+def _is_reset(index: Index, job_id: str, node: str, write: Write, stands_at: int) -> bool:
+    """An order puts the cursor at its "now", by the operator's clock, that no fault touches. When
+    the recorder heard of it says less, for that is behind at times."""
+    resets = index.resets_between(job_id, stands_at, stands_at + 1)
+    if not resets:
+        return False
+    given = index.assigned(job_id, write.revision)
+    mine = [one for one in given if not node or one.key == index.keys.job(node, job_id)]
+    # The assignment goes with it, as it was; one that came meanwhile was not seen.
+    ordered_at = min(order.began for order in resets)
+    return all(held.at >= ordered_at or _is_put_again(index, held, write) for held in mine)
+
+
+def _is_put_again(index: Index, held: Write, write: Write) -> bool:
+    again = index.beside(write, held.key)
+    return again is not None and again.value == held.value
 
 
 def _unaccounted(

@@ -139,10 +139,16 @@ class Index:
     def was_reset(self, job_id: str, since: float, until: float) -> bool:
         """Whether its cursor may have been put back between two times: ticks that a wrong clock
         had claimed are then due again."""
-        return any(
-            order.began < until and since <= (order.ended or order.began + UNANSWERED)
+        return bool(self.resets_between(job_id, since, until))
+
+    def resets_between(self, job_id: str, since: float, until: float) -> list[Fault]:
+        """The orders to reset its cursors that were, or may have been, under way between two
+        times."""
+        return [
+            order
             for order in self.resets_of[job_id]
-        )
+            if order.began < until and since <= (order.ended or order.began + UNANSWERED)
+        ]
 
     @cached_property
     def resets_of(self) -> dict[str, list[Fault]]:
