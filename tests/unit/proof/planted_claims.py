@@ -159,6 +159,26 @@ def a_claim_far_ahead() -> Planted:
 
 
 @plant
+def a_claim_far_ahead_long_after_a_clock_was_right_again() -> Planted:
+    story = sound.begun(schedule="0 * * * * *")
+    story.fault(Kind.clock, "node-1", lasts=1, offset="1.5")
+    story.until(50.2)
+    run = story.claim("j", T + 60, "node-1", claimed_at=T + 59.2)
+    story.carry_out(run, "node-1")
+    return Planted(story.history(), "a claim reaches one second ahead", [story.opened(run)])
+
+
+@plant
+def a_claim_far_ahead_even_by_a_clock_that_was_wrong() -> Planted:
+    story = sound.begun(schedule="*/30 * * * * *")
+    story.until(25.2)
+    story.fault(Kind.clock, "node-1", offset="2")
+    run = story.claim("j", T + 30, "node-1", claimed_at=story.now + 2)
+    story.carry_out(run, "node-1")
+    return Planted(story.history(), "a claim reaches one second ahead", [story.opened(run)])
+
+
+@plant
 def a_queued_run_that_was_claimed_twice() -> Planted:
     story = sound.quiet(2)
     story.until(5.2)

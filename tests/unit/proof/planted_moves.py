@@ -134,6 +134,20 @@ def a_job_moved_by_the_leader_before() -> Planted:
 
 
 @plant
+def a_job_moved_by_the_leader_before_whose_clock_was_wrong() -> Planted:
+    story = sound.quiet()
+    story.fault(Kind.clock, "watcher-1", offset="-3600")
+    story.fault(Kind.clock, "watcher-2", lasts=0.1, offset="-3600")
+    decided_at = story.now
+    story.depose()
+    story.until(40)
+    led = story.lead("watcher-2")
+    edit = story.assign("j", "node-1", anew=False, assigned_at=decided_at)
+    losses.missed(story, "j", "node-1", T + 4, T + 40, 37)
+    return Planted(story.history(), "only the leader decides", [led, edit])
+
+
+@plant
 def a_second_leader() -> Planted:
     story = sound.quiet()
     first = story.there[story.keys.leader]

@@ -44,6 +44,19 @@ def a_run_that_started_before_its_second() -> Planted:
 
 
 @plant
+def a_run_that_started_before_its_second_long_after_a_clock_was_right_again() -> Planted:
+    story = sound.begun(schedule="0 * * * * *")
+    story.fault(Kind.clock, "node-1", lasts=1, offset="1.5")
+    story.until(59.1)
+    run = story.claim("j", T + 60, "node-1")
+    begun = story.act("start", run, "node-1")
+    story.until(60.1)
+    story.act("end", run, "node-1")
+    story.end(run)
+    return Planted(story.history(), "a run starts at its second", [story.opened(run), begun])
+
+
+@plant
 def an_open_run_that_vanished() -> Planted:
     """Its claim was never read back, and what was open was taken away in the end."""
     story = sound.quiet(2)

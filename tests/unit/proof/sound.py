@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crony_ops.model.alert import Cause
+from crony_ops.model.cluster import Leader
 from crony_ops.model.run import OpenRun, QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
 from crony_ops.node.runs.past import RAN_BEFORE
@@ -147,6 +148,34 @@ def ahead_before_the_recorder_heard_of_the_claim() -> Story:
     story.write((order.key, None, 0))
     story.until(19.4)
     story.ran("j", T + 20, "node-1")
+    return story
+
+
+def claimed_by_a_clock_that_was_ahead_and_held_up() -> Story:
+    """It arrives, and starts, when the clock has been right for twenty seconds."""
+    story = begun(schedule="0 * * * * *")
+    story.until(8.4)
+    story.fault(Kind.clock, "node-1", lasts=2, offset="50.8")
+    run = story.open_run("j", T + 60, "node-1", claimed_at=story.now + 50.8)
+    story.until(30.4)
+    story.write((story.open_key(run), run, 0), (story.keys.cursor("j"), Cursor(tick=T + 60), 0))
+    story.act("start", run, "node-1")
+    story.act("end", run, "node-1")
+    story.end(run)
+    return story
+
+
+def led_since_an_hour_to_come() -> Story:
+    """The clock of watcher-2 was an hour ahead when it was elected."""
+    story = quiet()
+    story.depose()
+    story.fault(Kind.clock, "watcher-2", lasts=2, offset="3600")
+    story.wait(1)
+    led = Leader(id="watcher-2", since=story.now + 3600)
+    story.write((story.keys.leader, led, 0x99))
+    story.until(60)
+    story.assign("j", "node-1", anew=False)
+    losses.missed(story, "j", "node-1", T + 4, T + 60, 57)
     return story
 
 
@@ -333,8 +362,8 @@ def skipped_by_a_clock_that_was_ahead() -> Story:
     first = story.begin("j", T + 10, "node-1")
     story.fault(Kind.clock, "node-1", lasts=2, offset="10")
     story.until(11.4)
-    second = story.claim("j", T + 20, "node-1")
     skipped_at = story.now + 10
+    second = story.claim("j", T + 20, "node-1", claimed_at=skipped_at)
     story.until(13)
     story.act("end", first, "node-1")
     story.end(first)
@@ -350,7 +379,7 @@ def replaced_while_the_clock_was_ahead() -> Story:
     first = story.begin("j", T + 10, "node-1")
     story.until(17.4)
     story.fault(Kind.clock, "node-1", lasts=1.5, offset="2")
-    second = story.claim("j", T + 20, "node-1")
+    second = story.claim("j", T + 20, "node-1", claimed_at=story.now + 2)
     story.until(18.02)
     noted = story.now + 2
     story.act("start", second, "node-1")

@@ -26,6 +26,8 @@ STORIES: list[Callable[[], Story]] = [
     sound.asleep_by_a_clock_that_was_put_right,
     sound.paused_before_the_agent_woke,
     sound.asleep_right_before_a_start_that_was_late,
+    sound.claimed_by_a_clock_that_was_ahead_and_held_up,
+    sound.led_since_an_hour_to_come,
     sound.reset,
     sound.reset_while_it_moved,
     sound.made_up_before_and_after_a_reset,

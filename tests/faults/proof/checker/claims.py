@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from crony_ops.model.run import GapRecord, QueuedRun, RunKind
 from tests.faults.proof.checker.index import Claim, assignment, tick_of, timing
 from tests.faults.proof.checker.violation import Violation, shown
-from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from tests.faults.proof.checker.index import Index
@@ -105,13 +104,17 @@ def _not_from_its_place(index: Index, claim: Claim) -> Iterator[Violation]:
 
 
 def _too_early(index: Index, trouble: Trouble, claim: Claim) -> Iterator[Violation]:
-    run, setup = claim.run, index.setup
+    """By the clock of its node, whatever that said, and by ours, unless that clock was wrong."""
+    run, setup, seen_at = claim.run, index.setup, claim.write.at
     if run.kind is not RunKind.tick:
         return
-    early = run.tick - setup.claim_ahead - claim.write.at
-    name, clock = index.names.get(claim.node, ""), {Kind.clock}
-    # A clock is known to be wrong only some time after it went: what was claimed by it stays.
-    if early > setup.tolerance and not trouble.of_kind(name, clock, setup.began, claim.write.at):
+    held = index.before(index.keys.job(claim.node, run.job_id), claim.write.revision)
+    splay = timing(assignment(held.value).job, run.job_id)[1] if held and held.value else 0
+    may_be_claimed_at = run.tick + splay - setup.claim_ahead
+    early = may_be_claimed_at - run.claimed_at
+    if not trouble.wrong_clock(index.names.get(claim.node, ""), seen_at, seen_at):
+        early = max(early, may_be_claimed_at - seen_at)
+    if early > setup.tolerance:
         what = f"tick {run.tick} of {run.job_id} was claimed {early:.1f} s too early"
         yield Violation("a claim reaches one second ahead", what, (claim.write,))
 

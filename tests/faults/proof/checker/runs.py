@@ -128,7 +128,7 @@ def off_the_record(index: Index, trouble: Trouble) -> Iterator[Violation]:
             if (
                 claim.run.kind is RunKind.tick
                 and early > index.setup.tolerance
-                and not trouble.of_kind(holder, {Kind.clock}, index.setup.began, acts[0].at)
+                and not trouble.wrong_clock(holder, claim.write.at, acts[0].at)
             ):
                 what = f"{name} started {early:.1f} s before its time"
                 yield Violation("a run starts at its second", what, (claim.write, acts[0]))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 RECOVERY = 2
 """TTLs after a fault in which it may still be felt: a lease has to lapse, and a node to return."""
+DECIDED_WITHIN = 30.0
+"""Seconds before a write is seen in which it was decided on: it may have been held up on its way,
+and etcd and the recorder may have been slow."""
 AFTER_A_STALL = 2.0
 """Seconds in which what waited meanwhile is done."""
 
@@ -58,6 +61,11 @@ class Trouble:
             if fault.kind in wanted and fault.began <= ended and began <= over:
                 return fault
         return None
+
+    def wrong_clock(self, name: str, began: float, ended: float) -> Fault | None:
+        """A fault of the clock by which that process may have decided on what was seen between two
+        moments."""
+        return self.of_kind(name, {Kind.clock}, began - DECIDED_WITHIN, ended)
 
     def last_over(self, name: str, kinds: Iterable[Kind], until: float) -> float:
         """When the last of the faults of that very process, or of its links, that began by then was
