@@ -91,6 +91,36 @@ def a_resumption_that_left_the_cursor_behind() -> Planted:
 
 
 @plant
+def a_resumption_that_left_the_cursor_at_an_edit_before_it() -> Planted:
+    story = sound.quiet()
+    paused = story.pause("j")
+    story.wait(1)
+    story.want("j", schedule="*/2 * * * * *")
+    story.assign("j", "node-1")
+    cursor = story.there[story.keys.cursor("j")]
+    story.wait(8)
+    resumed = story.write((paused.key, None, 0))[0]
+    story.pause("j")
+    rule = "nothing fires for the time before"
+    return Planted(story.history(), rule, [cursor, paused, resumed])
+
+
+@plant
+def a_resumption_that_put_the_cursor_before_the_pause() -> Planted:
+    story = sound.quiet()
+    story.until(9.3)
+    story.fault(Kind.delay, "etcd-1")
+    paused = story.pause("j")
+    story.wait(1)
+    resumed, moved = story.write(
+        (paused.key, None, 0), (story.keys.cursor("j"), Cursor(tick=T + 5), 0)
+    )
+    story.pause("j")
+    rule = "nothing fires for the time before"
+    return Planted(story.history(), rule, [paused, moved, resumed])
+
+
+@plant
 def an_edit_that_left_the_cursor_behind() -> Planted:
     story = sound.quiet()
     cursor, before = story.there[story.keys.cursor("j")], story.there[held_by(story)]

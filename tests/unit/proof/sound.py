@@ -277,6 +277,21 @@ def paused() -> Story:
     return story
 
 
+def resumed_when_a_node_had_just_come() -> Story:
+    """Whoever resumed the job has not seen the cursor of the new node, which starts from now."""
+    story = begun(run_on={"every": True})
+    story.until(0.8)
+    paused = story.pause("j")
+    story.until(5.2)
+    first = story.keys.cursor("j", story.uuid("node-1"))
+    story.assign("j", "node-2")
+    story.write((paused.key, None, 0), (first, Cursor(tick=T + 5), 0))
+    for name in ("node-1", "node-2"):
+        story.until(5.5)
+        story.ran("j", T + 6, name)
+    return story
+
+
 def paused_unheard() -> Story:
     """As etcd was slow by itself, the node heard of the pause when the run was under way."""
     story = quiet()

@@ -34,6 +34,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.edited,
     sound.edited_while_nobody_had_it,
     sound.paused,
+    sound.resumed_when_a_node_had_just_come,
     sound.paused_unheard,
     sound.removed,
     sound.failing,

@@ -56,6 +56,7 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         places.given_to_a_cordoned_node(index, trouble),
         orders.started_against_orders(index, trouble),
         orders.fired_for_the_past(index),
+        orders.resumed_into_the_past(index, trouble),
         orders.disobeyed_kills(index, trouble),
         leader.written_by_the_deposed(index, trouble),
         leader.two_leaders(index),

@@ -218,6 +218,15 @@ class Index:
                 found[key.rpartition("/")[2]].append(key)
         return found
 
+    @cached_property
+    def cursors(self) -> dict[str, list[str]]:
+        """The keys of a job's cursors, whenever they stood, by job."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for key in self._versions:
+            if key.startswith(self.keys.cursors):
+                found[key.removeprefix(self.keys.cursors).partition("/")[0]].append(key)
+        return found
+
     def assigned(self, job_id: str, revision: int) -> list[Write]:
         """The job's assignments right before the revision."""
         keys = self.homes.get(job_id, ())

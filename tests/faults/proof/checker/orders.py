@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from crony_ops.model.node import Pause
+from crony_ops.watcher.cursors import MAX_CURSORS_IN_AN_ORDER
 from tests.faults.proof.checker.index import assignment, tick_of
 from tests.faults.proof.checker.violation import Violation, shown
 
@@ -74,21 +76,6 @@ def fired_for_the_past(index: Index) -> Iterator[Violation]:
         if (tick_of(moved) or 0) < int(given.assigned_at):
             what = f"what is due of {job_id} changed, and its cursor was left behind"
             yield Violation(PAST, what, shown(*before[:1], moved, write))
-    for write in index.under(keys.pauses):
-        pause = index.before(write.key, write.revision)
-        if write.value is not None or pause is None:
-            continue
-        job_id = write.key.removeprefix(keys.pauses)
-        if index.before(keys.spec(job_id), write.revision) is None:
-            continue  # it was removed, and is gone
-        for held in index.assigned(job_id, write.revision):
-            every = assignment(held.value or "").job.run_on.every
-            node = index.tail(held, keys.jobs)[0]
-            cursor = keys.cursor(job_id, node if every else "")
-            moved = index.before(cursor, write.revision + 1)
-            if moved is not None and moved.revision < pause.revision:
-                what = f"{job_id} was resumed, and its cursor was left behind"
-                yield Violation(PAST, what, (moved, pause, write))
 
 
 def _is_due_otherwise(write: Write, before: list[Write]) -> bool:
@@ -108,6 +95,38 @@ def _is_new(index: Index, write: Write, cursor: str) -> bool:
     ]
     moved = index.before(cursor, write.revision)
     return moved is None or (bool(made) and made[-1].revision > moved.revision)
+
+
+def resumed_into_the_past(index: Index, trouble: Trouble) -> Iterator[Violation]:
+    """Whoever ends a pause moves each cursor up in the same request, also one that was moved while
+    the pause stood."""
+    keys = index.keys
+    for write in index.under(keys.pauses):
+        before = index.before(write.key, write.revision)
+        if write.value is not None or before is None:
+            continue
+        job_id = write.key.removeprefix(keys.pauses)
+        if index.before(keys.spec(job_id), write.revision) is None:
+            continue  # it was removed, and is gone
+        pause = Pause.from_json((before.value or "").encode())
+        since = pause.at - index.setup.tolerance
+        if pause.removal or pause.until is not None:
+            # The leader has ended it, by its own clock.
+            clocks = (trouble.wrong_clock(w, write.at, write.at) for w in index.setup.watchers)
+            since = 0 if any(clocks) else since
+        standing = [index.before(key, write.revision) for key in index.cursors[job_id]]
+        there = [one for one in standing if one is not None]
+        for cursor in there:
+            moved = index.beside(write, cursor.key)
+            # One that came meanwhile was not seen. Many go in several requests, the pause with
+            # the last of them.
+            unseen = cursor.previous == 0 and cursor.revision > before.revision
+            if moved is None and not unseen and len(there) <= MAX_CURSORS_IN_AN_ORDER:
+                what = f"{job_id} was resumed, and its cursor was left behind"
+                yield Violation(PAST, what, (cursor, before, write))
+            elif moved is not None and (tick_of(moved) or 0) < int(since):
+                what = f"{job_id} was resumed, and its cursor was put before its pause"
+                yield Violation(PAST, what, (before, moved, write))
 
 
 def disobeyed_kills(index: Index, trouble: Trouble) -> Iterator[Violation]:
