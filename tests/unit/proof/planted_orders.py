@@ -1,10 +1,9 @@
-"""Planted errors in places and orders, and in what is left in the end."""
+"""Planted errors in places and orders."""
 
 from __future__ import annotations
 
-from crony_ops.model.run import OpenRun
 from crony_ops.model.spec import Cursor
-from tests.faults.proof.history import Kind, Usage
+from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
 from tests.unit.proof.planted import Planted, held_by, plant
 from tests.unit.proof.story import Story, T
@@ -168,87 +167,3 @@ def a_spec_left_lying() -> Planted:
     story.until(25)
     given = story.assign("j", "node-1", anew=False)
     return Planted(story.history(), "nothing is left lying", [edit, given])
-
-
-END = "in the end all is as it should be"
-LEFT = "nothing is left over"
-
-
-@plant
-def a_node_that_did_not_come_back() -> Planted:
-    story = sound.quiet()
-    story.fault(Kind.kill, "node-2")
-    gone = story.lapse("node-2")
-    return Planted(story.history(), END, [gone])
-
-
-@plant
-def nobody_who_leads_in_the_end() -> Planted:
-    story = sound.quiet()
-    gone = story.depose()
-    return Planted(story.history(), END, [gone])
-
-
-@plant
-def a_job_without_a_node() -> Planted:
-    story = sound.quiet()
-    wanted = story.want("k")
-    return Planted(story.history(), END, [wanted])
-
-
-@plant
-def a_run_left_open() -> Planted:
-    """So it is where an unknown claim was never read back: nobody runs it."""
-    story = sound.quiet(2)
-    run = story.claim("j", T + 3, "node-1")
-    story.fault(Kind.cut, "node-1>etcd-1", lasts=1)
-    story.pause("j")
-    story.wait(20)
-    return Planted(story.history(), END, [story.opened(run)])
-
-
-@plant
-def a_key_left_over() -> Planted:
-    story = sound.killed()
-    order = losses.kill_order(story, OpenRun.from_json(_first_open(story)))
-    return Planted(story.history(), LEFT, [order])
-
-
-def _first_open(story: Story) -> bytes:
-    return next(w.value or "" for w in story.writes if w.key.startswith(story.keys.opens)).encode()
-
-
-@plant
-def a_lease_left_over() -> Planted:
-    story = sound.quiet()
-    story.stray_leases = (0x999,)
-    return Planted(story.history(), LEFT, [])
-
-
-@plant
-def a_process_left_over() -> Planted:
-    story = sound.quiet()
-    story.survivors = ("4711 sleep 60",)
-    return Planted(story.history(), LEFT, [])
-
-
-@plant
-def memory_and_descriptors_that_grew() -> Planted:
-    story = sound.quiet()
-    usage = Usage(
-        descriptors_before=40,
-        descriptors_after=40,
-        memory_before=80 << 20,
-        memory_after=400 << 20,
-    )
-    return Planted(story.history(usage={"node-1": usage}), LEFT, [])
-
-
-@plant
-def a_write_that_the_recorder_missed() -> Planted:
-    story = sound.quiet()
-    first, missed, then = [w for w in story.writes if w.key == story.keys.cursor("j")][1:4]
-    history = story.history()
-    history.writes.remove(missed)
-    also = ["claims move the cursor", "claims hang on the cursor"]
-    return Planted(history, "the history is whole", [first, then], also)

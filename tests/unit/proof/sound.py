@@ -353,6 +353,21 @@ def skipped() -> Story:
     return story
 
 
+def queued_behind_a_slow_run() -> Story:
+    """Two are made up, one after the other; the second waits still when the job is paused."""
+    story = begun(schedule="@yearly", shell="sleep 32")
+    story.fault(Kind.cut, "node-1>etcd-1", lasts=0.1)
+    first, second = (
+        QueuedRun(run_id=tick_run_id(tick), tick=tick, reason="made up") for tick in (T - 2, T - 1)
+    )
+    story.write(story.queue(first, "j"), story.queue(second, "j"))
+    story.wait(0.1)
+    run = story.claim_queued("j", first, "node-1")
+    story.carry_out(run, "node-1", lasts=32)
+    story.pause("j")
+    return story
+
+
 def skipped_before_the_clock_was_wrong() -> Story:
     """What held up the run of second 20 was killed when its node's clock was an hour behind."""
     story = begun(schedule="*/10 * * * * *")

@@ -40,6 +40,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.failing,
     sound.killed,
     sound.skipped,
+    sound.queued_behind_a_slow_run,
     sound.skipped_before_the_clock_was_wrong,
     sound.replaced,
     sound.replaced_while_the_clock_was_ahead,

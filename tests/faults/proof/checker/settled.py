@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from crony_ops.model.run import RunKind
 from tests.faults.proof.checker.index import assignment, spec
 from tests.faults.proof.checker.violation import Violation, shown
 
@@ -17,8 +18,8 @@ LEFT = "nothing is left over"
 DOUBT = "a claim in doubt is looked up"
 LOOKED_UP = 8.0
 """Seconds in which a claim in doubt is looked up, and what it claimed starts."""
-PATIENCE = 15.0
-"""Seconds of rest after which a run is over, or taken from its queue."""
+PATIENCE = 30.0
+"""Seconds of rest after which a run is over, or taken from its queue: the slowest last 25 s."""
 MORE_DESCRIPTORS = 16
 MORE_MEMORY = 64 * 1024 * 1024
 """Bytes beyond half as much again: an interpreter gives little back of what it once had."""
@@ -35,16 +36,36 @@ def unsettled(index: Index) -> Iterator[Violation]:
     for key in end.keys:
         if key.startswith(keys.specs):
             yield from _not_as_wanted(index, key)
-    quiet_since = max(
-        (fault.ended or end.at for fault in index.history.faults if not fault.is_order),
-        default=index.setup.began,
-    )
     for key in end.keys:
         write = index.before(key, index.end)
-        if key.startswith((keys.opens, keys.queue)) and write is not None:
-            until = _rests_since(index, key) if key.startswith(keys.queue) else end.at
-            if write.at < quiet_since and until - quiet_since > PATIENCE:
-                yield Violation(RULE, f"a run was left: {key}", (write,))
+        if write is None or not key.startswith((keys.opens, keys.queue)):
+            continue
+        since = max(write.at, _well_since(index))
+        if key.startswith(keys.opens):
+            is_left = end.at - since > PATIENCE
+        else:
+            is_left = _was_not_taken(index, key, since)
+        if is_left:
+            yield Violation(RULE, f"a run was left: {key}", (write,))
+
+
+def _well_since(index: Index) -> float:
+    """When all that the nemesis did was over."""
+    inflicted = (fault for fault in index.history.faults if fault.is_inflicted)
+    over = (index.history.end.at if one.ended is None else one.ended for one in inflicted)
+    return max(over, default=index.setup.began)
+
+
+def _was_not_taken(index: Index, queued: str, since: float) -> bool:
+    """Whether a queued run waited for longer than those before it can have taken."""
+    job_id = queued.removeprefix(index.keys.queue).partition("/")[0]
+    until = _rests_since(index, job_id)
+    in_turn = [
+        claim
+        for claim in index.claims_between(since, until)
+        if claim.run.job_id == job_id and claim.run.kind is RunKind.queued
+    ]
+    return until - since > PATIENCE * (1 + len(in_turn))
 
 
 def left_in_doubt(index: Index) -> Iterator[Violation]:
@@ -62,9 +83,8 @@ def left_in_doubt(index: Index) -> Iterator[Violation]:
             yield Violation(DOUBT, what, (claim.write, acts[0]))
 
 
-def _rests_since(index: Index, queued: str) -> float:
-    """When the job of a queued run was paused: until it is resumed nobody takes it."""
-    job_id = queued.removeprefix(index.keys.queue).partition("/")[0]
+def _rests_since(index: Index, job_id: str) -> float:
+    """When the job was paused: until it is resumed nobody takes what is queued of it."""
     pause = index.before(index.keys.pause(job_id), index.end)
     return index.history.end.at if pause is None else pause.at
 
