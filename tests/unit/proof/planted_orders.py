@@ -167,3 +167,31 @@ def a_spec_left_lying() -> Planted:
     story.until(25)
     given = story.assign("j", "node-1", anew=False)
     return Planted(story.history(), "nothing is left lying", [edit, given])
+
+
+@plant
+def a_spec_left_lying_where_each_node_was_cordoned_once() -> Planted:
+    story = sound.begun(schedule="@yearly")
+    cordons = [story.cordon(name) for name in ("node-1", "node-2")]
+    story.wait(1)
+    story.write(*((cordon.key, None, 0) for cordon in cordons))
+    story.until(30)
+    edit = story.want("j", schedule="@yearly", timeout="5s")
+    story.until(50)
+    given = story.assign("j", "node-1", anew=False)
+    return Planted(story.history(), "nothing is left lying", [edit, given])
+
+
+@plant
+def a_kill_that_nobody_obeyed_while_etcd_was_compacted() -> Planted:
+    story = sound.begun(schedule="*/30 * * * * *")
+    run = story.begin("j", T + 30, "node-1")
+    order = losses.kill_order(story, run)
+    for _ in range(15):
+        story.fault(Kind.compact, lasts=0.01)
+        story.wait(1)
+    story.act("end", run, "node-1")
+    story.end(run)
+    story.write((order.key, None, 0))
+    closed = story.last(story.open_key(run))
+    return Planted(story.history(), "orders take effect", [story.opened(run), order, closed])

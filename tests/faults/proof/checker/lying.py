@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from crony_ops.model.job import Job
     from tests.faults.proof.checker.index import Index
     from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Write
 
 RULE = "nothing is left lying"
 
@@ -81,14 +82,23 @@ def _has_a_place(index: Index, job: Job, since: float, until: float) -> bool:
             and set(job.presets) <= set(node.presets)
         )
         gone = [w for w in index.versions(index.keys.node(node.uuid)) if w.value is None]
-        cordons = index.versions(index.keys.cordon(node.uuid))
         first = next(iter(index.versions(index.keys.node(node.uuid))), None)
         if (
             fits
             and first is not None
             and first.at <= since
             and not any(since - PATIENCE <= write.at <= until for write in gone)
-            and not any(write.at <= until for write in cordons)
+            and not _was_cordoned(index, node.uuid, since - PATIENCE, until)
         ):
             return True
     return False
+
+
+def _was_cordoned(index: Index, node: str, since: float, until: float) -> bool:
+    """At any time between two moments."""
+    before: Write | None = None
+    for write in index.versions(index.keys.cordon(node)):
+        if since <= write.at <= until:
+            return True
+        before = write if write.at < since else before
+    return before is not None and before.value is not None

@@ -31,7 +31,9 @@ class Trouble:
         self._by_name: dict[str, list[Fault]] = defaultdict(list)
         self._spans_by_name: dict[str, tuple[list[float], list[float]]] = {}
         for fault in history.faults:
-            if not fault.is_order:
+            # A compaction troubles nobody but one whose watch lags, who knows how to go on. An etcd
+            # that is slow for it is a stall.
+            if not fault.is_order and fault.kind is not Kind.compact:
                 client = fault.target.partition(">")[0]
                 everybody = not client or client in setup.etcds
                 self._by_name["" if everybody else client].append(fault)
