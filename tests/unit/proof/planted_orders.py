@@ -158,6 +158,38 @@ def a_due_tick_left_lying() -> Planted:
     return Planted(story.history(), "nothing is left lying", [held, before, moved])
 
 
+def _left_beside_others(story: Story, until: int) -> None:
+    """node-2 is in trouble all the time, and takes what is due of k alone."""
+    story.want("k", timeout="5s")
+    story.assign("k", "node-2")
+    for tick in range(T + 4, T + until):
+        story.fault(Kind.delay, "node-2>etcd-1", lasts=0.5)
+        story.ran("k", tick, "node-2", lasts=0.1)
+
+
+@plant
+def a_due_tick_left_lying_by_a_node_that_went_on_with_others() -> Planted:
+    story = sound.begun(name="node-2")
+    held, before = story.there[held_by(story, "node-2")], story.there[story.keys.cursor("j")]
+    story.until(3.3)
+    _left_beside_others(story, 32)
+    losses.missed(story, "j", "node-2", T + 1, T + 31, 31)
+    moved = story.last(story.keys.cursor("j"))
+    return Planted(story.history(), "nothing is left lying", [held, before, moved])
+
+
+@plant
+def a_due_tick_left_lying_until_its_job_was_paused() -> Planted:
+    story = sound.quiet(2)
+    held, before = story.there[held_by(story)], story.there[story.keys.cursor("j")]
+    story.until(25.2)
+    story.pause("j")
+    story.wait(1)
+    story.resume("j")
+    moved = story.last(story.keys.cursor("j"))
+    return Planted(story.history(), "nothing is left lying", [held, before, moved])
+
+
 @plant
 def a_spec_left_lying() -> Planted:
     """So it is with a watcher that has missed the news of it."""

@@ -429,6 +429,18 @@ def asleep_by_a_clock_that_was_put_right() -> Story:
     return story
 
 
+def late_beside_others() -> Story:
+    """A claim of j is in doubt for as long as it may be; k goes on."""
+    story = begun()
+    story.want("k")
+    story.assign("k", "node-1")
+    for tick in range(T + 1, T + 20):
+        story.fault(Kind.delay, "node-1>etcd-1", lasts=0.5)
+        story.ran("k", tick, "node-1", lasts=0.1)
+    catch_up(story, 1, 19, "node-1")
+    return story
+
+
 def paused_before_the_agent_woke() -> Story:
     """… and all jobs are paused before it is awake."""
     story = quiet()

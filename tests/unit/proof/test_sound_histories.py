@@ -24,6 +24,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.ahead_before_the_recorder_heard_of_the_claim,
     sound.skipped_by_a_clock_that_was_ahead,
     sound.asleep_by_a_clock_that_was_put_right,
+    sound.late_beside_others,
     sound.paused_before_the_agent_woke,
     sound.asleep_right_before_a_start_that_was_late,
     sound.claimed_by_a_clock_that_was_ahead_and_held_up,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from crony_ops.model.run import RunKind
 from crony_ops.node.wall_clock import LONGEST_SLEEP
 from tests.faults.proof.checker.index import assignment, timing
 from tests.faults.proof.history import Kind
@@ -15,6 +17,32 @@ if TYPE_CHECKING:
 
 PATIENCE = 15.0
 """Seconds without trouble in which what is due is done, on a machine that is busy."""
+
+
+IN_TIME = 1.0
+EACH_SECOND = 1.5
+"""Seconds between two claims, where one is made in each second."""
+
+
+def stretches(index: Index) -> dict[str, list[tuple[float, float]]]:
+    """When each node claimed ticks in time, one lease long and in each second, by its uuid."""
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    leases: dict[str, int] = {}
+    for claim in index.claims:
+        run, at = claim.run, claim.write.at
+        held = index.before(index.keys.job(claim.node, run.job_id), claim.write.revision)
+        if run.kind is not RunKind.tick or held is None:
+            continue
+        _, splay = timing(assignment(held.value or "").job, run.job_id)
+        if not -index.setup.claim_ahead - IN_TIME <= at - run.tick - splay <= IN_TIME:
+            continue
+        mine = found[claim.node]
+        if mine and leases[claim.node] == run.incarnation and at - mine[-1][1] <= EACH_SECOND:
+            mine[-1] = (mine[-1][0], at)
+        else:
+            mine.append((at, at))
+            leases[claim.node] = run.incarnation
+    return found
 
 
 def takes_since(
