@@ -50,6 +50,7 @@ def a_run_left_open_that_was_claimed_when_all_was_well() -> Planted:
     story = sound.quiet(1)
     story.fault(Kind.cut, "node-1>etcd-1", lasts=0.1)
     story.ran("j", T + 2, "node-1")
+    story.fault(Kind.compact, lasts=None)
     run = story.claim("j", T + 3, "node-1")
     story.pause("j")
     story.until(34)

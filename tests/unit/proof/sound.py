@@ -165,6 +165,21 @@ def claimed_by_a_clock_that_was_ahead_and_held_up() -> Story:
     return story
 
 
+def open_for_an_hour_to_come() -> Story:
+    """A tick that was claimed by a clock that was an hour ahead starts when its time comes."""
+    story = quiet(1)
+    story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
+    losses.missed(story, "j", "node-1", T + 2, T + 3602, 3601)
+    story.claim("j", T + 3603, "node-1", claimed_at=T + 3602.2)
+    story.until(5.1)
+    story.fault(Kind.reset_cursor, "j", lasts=0.4)
+    losses.reset(story, "j", "node-1", T + 5)
+    story.ran("j", T + 6, "node-1")
+    story.pause("j")
+    story.until(40)
+    return story
+
+
 def led_since_an_hour_to_come() -> Story:
     """The clock of watcher-2 was an hour ahead when it was elected."""
     story = quiet()

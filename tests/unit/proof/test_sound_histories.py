@@ -28,6 +28,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.paused_before_the_agent_woke,
     sound.asleep_right_before_a_start_that_was_late,
     sound.claimed_by_a_clock_that_was_ahead_and_held_up,
+    sound.open_for_an_hour_to_come,
     sound.led_since_an_hour_to_come,
     sound.reset,
     sound.reset_while_it_moved,

@@ -66,7 +66,7 @@ def _violations(index: Index, trouble: Trouble) -> Iterator[Violation]:
         alerts.never_made(index),
         lying.due_and_left(index, trouble),
         lying.wanted_and_left(index, trouble),
-        settled.unsettled(index),
+        settled.unsettled(index, trouble),
         settled.left_in_doubt(index),
         settled.left_over(index),
     )

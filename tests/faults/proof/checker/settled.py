@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import RunKind
+from crony_ops.model.run import OpenRun, QueuedRun, RunKind
 from tests.faults.proof.checker.index import assignment, spec
 from tests.faults.proof.checker.violation import Violation, shown
+from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from tests.faults.proof.checker.index import Index
-    from tests.faults.proof.history import Usage
+    from tests.faults.proof.checker.trouble import Trouble
+    from tests.faults.proof.history import Usage, Write
 
 RULE = "in the end all is as it should be"
 LEFT = "nothing is left over"
@@ -25,7 +27,7 @@ MORE_MEMORY = 64 * 1024 * 1024
 """Bytes beyond half as much again: an interpreter gives little back of what it once had."""
 
 
-def unsettled(index: Index) -> Iterator[Violation]:
+def unsettled(index: Index, trouble: Trouble) -> Iterator[Violation]:
     keys, end = index.keys, index.history.end
     for name, node in index.setup.nodes.items():
         if keys.node(node.uuid) not in end.keys:
@@ -40,7 +42,7 @@ def unsettled(index: Index) -> Iterator[Violation]:
         write = index.before(key, index.end)
         if write is None or not key.startswith((keys.opens, keys.queue)):
             continue
-        since = max(write.at, _well_since(index))
+        since = max(write.at, _well_since(index), _waits_for(index, trouble, write))
         if key.startswith(keys.opens):
             is_left = end.at - since > PATIENCE
         else:
@@ -49,11 +51,27 @@ def unsettled(index: Index) -> Iterator[Violation]:
             yield Violation(RULE, f"a run was left: {key}", (write,))
 
 
+def _waits_for(index: Index, trouble: Trouble, write: Write) -> float:
+    """What was claimed or queued by a clock that was ahead waits for what it was by that clock."""
+    value = (write.value or "").encode()
+    if write.key.startswith(index.keys.opens):
+        run = OpenRun.from_json(value)
+        clocks, until = [index.names.get(run.node, "")], max(run.claimed_at, run.tick)
+    else:
+        clocks, until = [*index.setup.watchers], QueuedRun.from_json(value).not_before
+    wrong = (trouble.wrong_clock(name, write.at, write.at) for name in clocks)
+    return until if any(wrong) else 0.0
+
+
 def _well_since(index: Index) -> float:
-    """When all that the nemesis did was over."""
-    inflicted = (fault for fault in index.history.faults if fault.is_inflicted)
-    over = (index.history.end.at if one.ended is None else one.ended for one in inflicted)
-    return max(over, default=index.setup.began)
+    """When all that the nemesis did was over. A compaction that was refused never ended, and is
+    nothing that goes on."""
+    ends = (
+        index.history.end.at if fault.ended is None else fault.ended
+        for fault in index.history.faults
+        if fault.is_inflicted and fault.kind is not Kind.compact
+    )
+    return max(ends, default=index.setup.began)
 
 
 def _was_not_taken(index: Index, queued: str, since: float) -> bool:
