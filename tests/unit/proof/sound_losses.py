@@ -7,7 +7,6 @@ from typing import Any
 from crony_ops.model.alert import Cause
 from crony_ops.model.cluster import Health, Told
 from crony_ops.model.run import QueuedRun, tick_run_id
-from crony_ops.model.spec import Cursor
 from tests.faults.proof.history import Kind
 from tests.unit.proof import losses, sound
 from tests.unit.proof.planted import held_by
@@ -202,7 +201,7 @@ def made_up_by_two_clocks() -> Story:
         story.end(run, ended_at=story.now + 3600)
         story.wait(4)
         story.fault(Kind.reset_cursor, "j", lasts=0.4)
-        story.write((story.keys.cursor("j"), Cursor(tick=int(story.now)), 0))
+        losses.reset(story, "j", name, int(story.now))
         if name == "node-1":
             left = (held_by(story), None, 0)
             story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))

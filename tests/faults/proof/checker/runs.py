@@ -14,7 +14,6 @@ from tests.faults.proof.checker.asleep import longest_awake
 from tests.faults.proof.checker.carried_out import carried_out
 from tests.faults.proof.checker.index import spec
 from tests.faults.proof.checker.violation import Violation, shown
-from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from tests.faults.proof.checker.index import End, Index
