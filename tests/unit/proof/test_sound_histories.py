@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.faults.proof.checker import check
-from tests.unit.proof import sound, sound_losses
+from tests.unit.proof import sound, sound_clocks, sound_losses
 
 if TYPE_CHECKING:
     from tests.unit.proof.story import Story
@@ -19,20 +19,20 @@ STORIES: list[Callable[[], Story]] = [
     lambda: sound.node_lost(on_node_loss="rerun"),
     sound_losses.lost_three_times,
     sound_losses.removed_with_what_was_queued,
-    sound.ahead,
-    sound.ahead_by_an_hour,
-    sound.ahead_before_the_recorder_heard_of_the_claim,
-    sound.skipped_by_a_clock_that_was_ahead,
-    sound.asleep_by_a_clock_that_was_put_right,
+    sound_clocks.ahead,
+    sound_clocks.ahead_by_an_hour,
+    sound_clocks.ahead_before_the_recorder_heard_of_the_claim,
+    sound_clocks.skipped_by_a_clock_that_was_ahead,
+    sound_clocks.asleep_by_a_clock_that_was_put_right,
     sound.late_beside_others,
     sound.paused_before_the_agent_woke,
     sound.asleep_right_before_a_start_that_was_late,
-    sound.claimed_by_a_clock_that_was_ahead_and_held_up,
-    sound.open_for_an_hour_to_come,
-    sound.led_since_an_hour_to_come,
-    sound.reset,
-    sound.reset_while_it_moved,
-    sound.made_up_before_and_after_a_reset,
+    sound_clocks.claimed_by_a_clock_that_was_ahead_and_held_up,
+    sound_clocks.open_for_an_hour_to_come,
+    sound_clocks.led_since_an_hour_to_come,
+    sound_clocks.reset,
+    sound_clocks.reset_while_it_moved,
+    sound_clocks.made_up_before_and_after_a_reset,
     sound.edited,
     sound.edited_while_nobody_had_it,
     sound.paused,
@@ -43,9 +43,9 @@ STORIES: list[Callable[[], Story]] = [
     sound.killed,
     sound.skipped,
     sound.queued_behind_a_slow_run,
-    sound.skipped_before_the_clock_was_wrong,
+    sound_clocks.skipped_before_the_clock_was_wrong,
     sound.replaced,
-    sound.replaced_while_the_clock_was_ahead,
+    sound_clocks.replaced_while_the_clock_was_ahead,
     sound.fenced,
     sound_losses.a_run_that_outlived_its_node,
     sound_losses.late_and_beyond_its_grace,
