@@ -6,7 +6,7 @@ from crony_ops.model.run import QueuedRun, rerun_id
 from tests.faults.proof.checker import check
 from tests.faults.proof.checker.tally import tally
 from tests.faults.proof.report import report
-from tests.unit.proof import sound
+from tests.unit.proof import losses, sound
 from tests.unit.proof.story import T
 
 AGAIN = "make faults DURATION=600 SEED=7"
@@ -32,6 +32,13 @@ def test_that_the_agents_are_stopped_in_the_end_is_no_failover() -> None:
     lost = sound.node_lost()
     assert len(tally(lost.history()).failovers) == 1
     assert tally(lost.history(at=T + 4)).failovers == ()
+
+
+def test_what_a_clock_ahead_passed_over_is_counted_when_it_is_due() -> None:
+    story = sound.quiet(2)
+    story.until(10.5)
+    losses.missed(story, "j", "node-1", T + 4, T + 3600, 3597)
+    assert tally(story.history()).ticks["missed"] == 7
 
 
 def test_a_violation_is_told_with_its_evidence_and_the_command_that_repeats_it() -> None:

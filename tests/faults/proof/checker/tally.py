@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from crony_ops.model.cluster import Failover
 from crony_ops.model.run import GapRecord, RunKind, RunRecord, RunState
-from tests.faults.proof.checker.index import Index
+from tests.faults.proof.checker.index import Index, spec, timing
 from tests.faults.proof.checker.runs import GONE
 from tests.faults.proof.history import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tests.faults.proof.history import Fault, History
+    from tests.faults.proof.history import Fault, History, Write
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def _ticks(index: Index) -> Counter[str]:
     for end in index.ends:
         record = end.record
         if isinstance(record, GapRecord):
-            missed += record.count
+            missed += _due(index, record, end.write)
             continue
         if record.kind is RunKind.once:
             continue
@@ -73,6 +73,19 @@ def _ticks(index: Index) -> Counter[str]:
         if fates.get(tick) != "run":
             fates[tick] = _fate(record)
     return Counter(fates.values()) + Counter(missed=missed)
+
+
+def _due(index: Index, gap: GapRecord, write: Write) -> int:
+    """How many of the ticks had come due by then. Those that a clock ahead passed over come due
+    later, once somebody has put the cursor right."""
+    wanted = index.before(index.keys.spec(gap.job_id), write.revision)
+    if gap.last <= write.at or wanted is None or wanted.value is None:
+        return gap.count
+    schedule, _ = timing(spec(wanted.value).job, gap.job_id)
+    count, tick = 0, schedule.next_after(gap.first - 1)
+    while tick <= write.at:
+        count, tick = count + 1, schedule.next_after(tick)
+    return count
 
 
 def _fate(record: RunRecord) -> str:
