@@ -74,7 +74,7 @@ def _no_session() -> aiohttp.ClientSession:
 def bare_command(job: Job, folder: Path) -> list[str]:
     """What an agent starts for the job, without anything of the agent's around it."""
     files = RunFolder(folder, keep=1).files("bench", "floor")
-    return command_line(job, files, 1, wrapped=False)
+    return command_line(job, None, files, 1, wrapped=False)
 
 
 def spawn_all(command: list[str], times: int) -> float:

@@ -18,7 +18,7 @@ from crony_ops.node.execution import http_attempt, shell_attempt
 from crony_ops.node.execution.process import boot_id
 from crony_ops.node.execution.retrying import is_tried_again, retry_delay
 from crony_ops.node.execution.run_folder import Ended, RunMeta, read_journal, record_end
-from crony_ops.node.execution.shell import CannotStart
+from crony_ops.node.execution.shell import CannotStart, other_user
 from crony_ops.node.execution.stop_order import StopOrder
 from crony_ops.secrets.lookup import NoSecret, Secrets
 from crony_ops.secrets.redaction import Redaction
@@ -195,9 +195,10 @@ class Execution:
                 return await self._request(self.job.http, number, began)
             secrets = await Secrets.of(self.job.env.values())
             own = secrets.put_in_values(self.job.env)
+            user = await other_user(self.job)
             if self._ends_here(number):
                 return None
-            attempt = shell_attempt.start(self._meta, self._files, number, began, own)
+            attempt = shell_attempt.start(self._meta, self._files, number, began, own, user)
         except (CannotStart, NoSecret) as error:
             return _failed(number, began, str(error))
         except (OSError, ValueError) as error:

@@ -63,10 +63,11 @@ if [[ -n ${_CRONY_LIFE_FD-} ]]; then
     fi
 fi
 
-# A folder that another user may not enter is seen only by that user.
+# By the run itself: a folder may be there for its user only, and may hang whoever enters it.
 if [[ -n ${_CRONY_WORKDIR-} ]]; then
     cd -- "$_CRONY_WORKDIR" 2>/dev/null || {
-        echo "user ${USER-} may not enter the workdir $_CRONY_WORKDIR" >&2
+        said=$(cd -- "$_CRONY_WORKDIR" 2>&1) || true
+        echo "the workdir $_CRONY_WORKDIR can't be entered${USER:+ by $USER}: ${said##*: }" >&2
         exit 126
     }
     unset OLDPWD _CRONY_WORKDIR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import pwd
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from crony_ops.model.job import INTERPRETER
 from crony_ops.model.run import run_stamp
 from crony_ops.node.execution.proc_table import MARK
+from crony_ops.probe import ask_apart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
     from crony_ops.node.execution.run_folder import RunContext, RunFiles
 
 WORKDIR = "_CRONY_WORKDIR"
-"""For preamble.bash: the folder that another user's run is to enter, as that user."""
+"""For preamble.bash: the folder that a run is to enter. The run itself does, as its own user: the
+agent may not see that folder, and would hang with a server of it that doesn't answer."""
+
+PATIENCE = 10.0
+"""Seconds for the look-up of a user: it may be asked of a directory that does not answer."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -47,8 +53,10 @@ def hides_its_end(job: Job) -> bool:
     return job.interpreter == INTERPRETER and _HIDES_ITS_END.search(job.shell or "") is not None
 
 
-def command_line(job: Job, files: RunFiles, attempt: int, *, wrapped: bool) -> list[str]:
-    """Raises CannotStart when the job's user or niceness can't be had."""
+def command_line(
+    job: Job, user: pwd.struct_passwd | None, files: RunFiles, attempt: int, *, wrapped: bool
+) -> list[str]:
+    """Raises CannotStart when the job's niceness can't be had."""
     assert job.shell is not None
     bash = _program("bash")
     if job.interpreter == INTERPRETER:
@@ -56,7 +64,7 @@ def command_line(job: Job, files: RunFiles, attempt: int, *, wrapped: bool) -> l
     else:
         # Whatever it is: the bash around it reads the preamble, and stays to tell its end.
         argv = [bash, "-c", '"$@"', "crony", *job.interpreter, job.shell]
-    if (user := other_user(job)) is not None:
+    if user is not None:
         argv = [
             _program("setpriv"),
             f"--reuid={user.pw_uid}",
@@ -99,23 +107,27 @@ def _check_nice(nice: int) -> None:
         raise CannotStart(f"this agent may not run a job with nice {nice}: {refusals[0].strerror}")
 
 
-def other_user(job: Job) -> pwd.struct_passwd | None:
+async def other_user(job: Job) -> pwd.struct_passwd | None:
     """The job's user where it isn't the agent's own. Raises CannotStart."""
-    if job.user is None:
+    if (name := job.user) is None:
         return None
     try:
-        user = pwd.getpwnam(job.user)
+        async with asyncio.timeout(PATIENCE):
+            user = await ask_apart(("user", name), lambda: pwd.getpwnam(name))
+    except TimeoutError:
+        raise CannotStart(f"user {name} was not looked up within {PATIENCE:g} s") from None
     except KeyError:
-        raise CannotStart(f"there is no user {job.user} on this node") from None
+        raise CannotStart(f"there is no user {name} on this node") from None
     if user.pw_uid == os.geteuid():
         return None
     if os.geteuid() != 0:
-        raise CannotStart(f"only an agent that runs as root can run a job as user {job.user}")
+        raise CannotStart(f"only an agent that runs as root can run a job as user {name}")
     return user
 
 
 def environment(
     job: Job,
+    user: pwd.struct_passwd | None,
     context: RunContext,
     files: RunFiles,
     attempt: int,
@@ -127,10 +139,10 @@ def environment(
     """
     env = {"PATH": agent.get("PATH", PATH)}
     env |= {name: agent[name] for name in ("HOME", "LANG") if name in agent}
-    if (user := other_user(job)) is not None:
+    if user is not None:
         env |= {"HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name}
-        if job.workdir is not None:
-            env[WORKDIR] = job.workdir
+    if job.workdir is not None:
+        env[WORKDIR] = job.workdir
     env |= context.env
     if presets:
         # For preamble.bash, which the bash of the run reads before the command: it evaluates the

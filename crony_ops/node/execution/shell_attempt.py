@@ -27,9 +27,9 @@ from crony_ops.node.execution.run_folder import (
     read_tail,
     record_start,
 )
-from crony_ops.node.execution.shell import CannotStart
 
 if TYPE_CHECKING:
+    import pwd
     from collections.abc import Mapping
 
     from crony_ops.node.execution.run_folder import Journal, RunContext, RunFiles, RunMeta
@@ -42,24 +42,30 @@ _IN_WORDS = {126: "exit 126, could not be executed", 127: "exit 127, not found"}
 
 
 def start(
-    meta: RunMeta, files: RunFiles, number: int, began: float, own: Mapping[str, str]
+    meta: RunMeta,
+    files: RunFiles,
+    number: int,
+    began: float,
+    own: Mapping[str, str],
+    user: pwd.struct_passwd | None,
 ) -> ShellAttempt:
     """``own``: the job's variables with the secrets in them, which the journal must not have.
+    ``user``: whom it runs as where that isn't the agent's own.
 
     Raises CannotStart, OSError or ValueError (a NUL byte in the command)."""
     job, context = meta.job, meta.context
     assert job.shell is not None
     presets = [path.read_text("utf-8") for path in context.preset_env]
     with_secrets = job.model_copy(update={"env": own})
-    env = shell.environment(with_secrets, context, files, number, os.environ, presets)
+    env = shell.environment(with_secrets, user, context, files, number, os.environ, presets)
     wrapped = not context.dies_with_agent and shell.hides_its_end(job)
-    argv = shell.command_line(job, files, number, wrapped=wrapped)
+    argv = shell.command_line(job, user, files, number, wrapped=wrapped)
     if number == 1:
         begin_journal(files, meta)
     with contextlib.ExitStack() as opened:
         log = open_log(files)
         opened.callback(os.close, log)
-        if (user := shell.other_user(job)) is not None:
+        if user is not None:
             os.fchown(log, user.pw_uid, user.pw_gid)  # so that it may open /dev/stderr
         started = Started(
             attempt=number, at=began, monotonic=time.monotonic(), offset=os.fstat(log).st_size
@@ -83,17 +89,15 @@ def _spawn(
     *,
     wrapped: bool,
 ) -> Process:
-    """Raises CannotStart or OSError."""
+    """Raises OSError."""
     job, context = meta.job, meta.context
-    # The folder of another user's run is entered by that user.
-    cwd = "/" if shell.WORKDIR in env else job.workdir or "/"
     group = Cgroup.of(context, files, number) if _has_to_be_ended(meta) else None
     if group is not None and not group.make():
         group = None
     try:
         return spawn(
             argv,
-            cwd=cwd,
+            cwd="/",
             env=env,
             output=log,
             umask=-1 if job.umask is None else int(job.umask, 8),
@@ -101,14 +105,10 @@ def _spawn(
             dies_with_agent=context.dies_with_agent,
             group=group,
         )
-    except OSError as error:
+    except OSError:
         if group is not None:
             group.remove()
-        if error.filename != cwd:
-            raise
-        if isinstance(error, FileNotFoundError):
-            raise CannotStart(f"the workdir {cwd} does not exist") from None
-        raise CannotStart(f"the workdir {cwd} can't be entered: {error.strerror}") from None
+        raise
 
 
 def _has_to_be_ended(meta: RunMeta) -> bool:

@@ -48,14 +48,18 @@ class Told(Record):
 
 @dataclass(frozen=True, slots=True)
 class Child:
+    """``behind``: the command that its own is an argument of."""
+
     folder: Path
     limit: int = LIMIT
     groups: bool = True
+    behind: tuple[str, ...] = ()
 
     async def perform(self, shell: str, count: int = 1, **fields: Any) -> Told:
         """Raises nothing for what the job does. The logs are compacted when it returns."""
         job = Job.model_validate({"schedule": "@daily", "shell": shell, **fields})
         process = await asyncio.create_subprocess_exec(
+            *self.behind,
             sys.executable,
             "-m",
             __name__,

@@ -157,7 +157,7 @@ async def test_an_end_by_signal_is_told_as_one(folder: RunFolder, dies_with_agen
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"workdir": "/no/such/place"}, "the workdir /no/such/place does not exist"),
+        ({"workdir": "/no/such/place"}, "the workdir /no/such/place can't be entered"),
         ({"user": "no-such-user"}, "no user no-such-user"),
         ({"env": {"A": "nul\0"}}, "null byte"),
         ({"env": {"A": "x" * 200_000}}, "too long"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import re
 import signal
 import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,6 +51,18 @@ def a_small_disk(folder: Path) -> Iterator[None]:
         yield
     finally:
         subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.fixture
+def silent_mount(tmp_path: Path) -> tuple[str, ...]:
+    """The command that makes one for another command; it ends with its folder."""
+    folder = tmp_path / "silent"
+    folder.mkdir()
+    private = ("unshare", "--mount", "--propagation", "private")
+    mounting = (*private, sys.executable, "-m", "tests.integration.node.silent_mount", str(folder))
+    if subprocess.run([*mounting, "/bin/true"], capture_output=True, check=False).returncode:
+        pytest.skip("only a user who may mount a FUSE file system can have one that hangs")
+    return mounting
 
 
 def fill(path: Path) -> None:
@@ -183,8 +197,16 @@ async def test_a_run_that_ends_by_a_signal(child: Child, interpreter: str) -> No
 @pytest.mark.parametrize(
     ("shell", "fields", "reason"),
     [
-        ("true", {"workdir": "/no/such/place"}, r"the workdir /no/such/place does not exist"),
-        ("true", {"workdir": "/etc/passwd"}, r"the workdir /etc/passwd can't be entered: Not a.*"),
+        (
+            "true",
+            {"workdir": "/no/such/place"},
+            r"exit 126, .*: the workdir /no/such/place can't be entered: No such file or directory",
+        ),
+        (
+            "true",
+            {"workdir": "/etc/passwd"},
+            r"exit 126, .*: the workdir /etc/passwd can't be entered: Not a directory",
+        ),
         ("true", {"user": "no-such-user"}, r"there is no user no-such-user on this node"),
         ("no-such-command", {}, r"exit 127, not found: .*no-such-command: command not found"),
         ("/etc/passwd", {}, r"exit 126, could not be executed: .*Permission denied"),
@@ -208,7 +230,18 @@ async def test_a_workdir_that_the_jobs_user_may_not_enter(child: Child, tmp_path
     os.chmod(tmp_path, 0o700)  # noqa: PTH101 - pathlib's is taken for slow
     ending = only(await child.perform("pwd", user="daemon", workdir=str(tmp_path)))
     assert ending.state is RunState.failed
-    assert ending.reason.endswith(f"user daemon may not enter the workdir {tmp_path}")
+    assert ending.reason.endswith(
+        f"the workdir {tmp_path} can't be entered by daemon: Permission denied"
+    )
+
+
+async def test_a_workdir_that_does_not_answer_hangs_its_run_alone(
+    tmp_path: Path, silent_mount: tuple[str, ...]
+) -> None:
+    child = Child(tmp_path / "runs", behind=silent_mount)
+    async with asyncio.timeout(30):
+        ending = only(await child.perform("true", workdir=silent_mount[-1], timeout=1))
+    assert (ending.state, ending.reason) == (RunState.timed_out, "timed out after 1s")
 
 
 async def test_a_run_that_fills_its_disk(child: Child, small_disk: Path) -> None:
