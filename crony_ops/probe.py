@@ -4,6 +4,7 @@ of its own, which no other work waits for and which keeps nobody from ending."""
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import threading
 from collections.abc import Callable, Hashable
@@ -17,8 +18,9 @@ _asked: dict[tuple[asyncio.AbstractEventLoop, Hashable], asyncio.Future[Any]] = 
 
 
 async def ask_apart(question: Hashable, work: Callable[[], T]) -> T:
-    """What ``work`` returns or raises. Who asks the same meanwhile gets the same answer: a question
-    that hangs costs one thread, however often it is asked."""
+    """What ``work`` returns or raises; OSError if there is no thread for it. Who asks the same
+    meanwhile gets the same answer: a question that hangs costs one thread, however often it is
+    asked."""
     key = asyncio.get_running_loop(), question
     answer: asyncio.Future[T] | None = _asked.get(key)
     if answer is None:
@@ -36,7 +38,7 @@ class Probe(Generic[T]):
         self._answer: asyncio.Future[T] | None = None
 
     async def ask(self, work: Callable[[], T]) -> T | None:
-        """None when there was no answer in time. Raises what ``work`` raised."""
+        """None when there was no answer in time. Raises what ``work`` raised, and OSError."""
         if self._answer is None:
             self._answer = _begin(work)
         try:
@@ -71,5 +73,8 @@ def _begin(work: Callable[[], T]) -> asyncio.Future[T]:
         else:
             tell(lambda: answer.set_result(found))
 
-    threading.Thread(target=run, name="probe", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="probe", daemon=True).start()
+    except RuntimeError as error:  # the limit of tasks
+        raise OSError(errno.EAGAIN, str(error)) from None
     return answer

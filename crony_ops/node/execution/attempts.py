@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import logging
 import random
 import signal
 import time
@@ -24,12 +25,14 @@ from crony_ops.secrets.lookup import NoSecret, Secrets
 from crony_ops.secrets.redaction import Redaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import aiohttp
 
     from crony_ops.model.job import HttpAction, Job
     from crony_ops.node.execution.run_folder import RunContext, RunFiles
+
+log = logging.getLogger(__name__)
 
 _request_numbers = itertools.count(1)
 
@@ -127,7 +130,8 @@ class Execution:
         self._stop.give(state, reason, first)
 
     async def perform(self) -> Outcome:
-        """Never raises for what the job does wrong: a run that can't even start has failed.
+        """Never raises for what the job does wrong: a run that can't even start has failed, and one
+        that can't be followed is killed and has failed.
 
         Cancelled (the agent goes down), it leaves the process of a shell job running, for
         ``adopt()``; one that dies with its agent is killed.
@@ -189,6 +193,13 @@ class Execution:
         try:
             if adopted is not None:
                 return await self._follow(adopted, number, await self._redaction())
+            return await self._begin(number, began)
+        except Exception as error:  # or it would end the agent, and with it all other runs
+            log.exception("attempt %d of %s is given up", number, self._meta.context.run_id)
+            return _failed(number, began, f"given up by its agent: {type(error).__name__}: {error}")
+
+    async def _begin(self, number: int, began: float) -> Ended | None:
+        try:
             if self.job.http is not None:
                 if self._ends_here(number):
                     return None
@@ -210,11 +221,20 @@ class Execution:
     ) -> Ended:
         if attempt.process is None:
             return _redacted(await attempt.follow(self._stop), redact)
-        pid = attempt.process.pid
-        self._on_process(pid, number, self.job.shell or "")
-        ended = await attempt.follow(self._stop)
-        self._on_process_end(pid)
+        with self._told_of(attempt.process.pid, number, self.job.shell or ""):
+            ended = await attempt.follow(self._stop)
         return _redacted(ended, redact)
+
+    @contextlib.contextmanager
+    def _told_of(self, pid: int, number: int, command: str) -> Iterator[None]:
+        """Not of an end when cancelled: then the process goes on."""
+        self._on_process(pid, number, command)
+        try:
+            yield
+        except Exception:
+            self._on_process_end(pid)
+            raise
+        self._on_process_end(pid)
 
     async def _redaction(self) -> Redaction:
         """Of a process that was adopted: its secrets, as far as they can still be had."""
@@ -232,18 +252,16 @@ class Execution:
 
     async def _request(self, action: HttpAction, number: int, began: float) -> Ended | None:
         counted = next(_request_numbers)
-        self._on_process(counted, number, f"{action.method} {shown_url(action.url)}")
-        ended = await http_attempt.make_request(
-            self._meta,
-            self._files,
-            number,
-            began,
-            self._session,
-            self._stop,
-            may_be_sent=lambda: not self._ends_here(number),
-        )
-        self._on_process_end(counted)
-        return ended
+        with self._told_of(counted, number, f"{action.method} {shown_url(action.url)}"):
+            return await http_attempt.make_request(
+                self._meta,
+                self._files,
+                number,
+                began,
+                self._session,
+                self._stop,
+                may_be_sent=lambda: not self._ends_here(number),
+            )
 
 
 def _failed(number: int, began: float, reason: str) -> Ended:

@@ -54,10 +54,11 @@ def read_table() -> ProcTable:
 
 
 def stat(pid: int) -> list[str] | None:
-    """The fields of `/proc/<pid>/stat` from the state on (proc(5) calls that one field 3)."""
+    """The fields of `/proc/<pid>/stat` from the state on (proc(5) calls that one field 3). None:
+    there is no such process, or none that this one may see."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+    except (FileNotFoundError, ProcessLookupError, PermissionError):  # the last with `hidepid`
         return None
 
 

@@ -180,12 +180,18 @@ class ShellAttempt:
         self._started = started
 
     async def follow(self, stop: StopOrder) -> Ended:
-        """To its end, which comes by itself, by the job's timeout or by the order to stop."""
+        """To its end, which comes by itself, by the job's timeout or by the order to stop. What
+        can't be followed is killed."""
         process = self.process
         if process is None:
             return await self._end(None)
         try:
             return await self._follow(process, stop)
+        except Exception:
+            process.kill()
+            with contextlib.suppress(Exception):  # what failed above may fail here, too
+                await process.end(0, signal.SIGKILL)
+            raise
         finally:
             process.close()
 

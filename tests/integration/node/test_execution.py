@@ -171,6 +171,27 @@ async def test_what_cannot_start_has_failed(
     assert reason in outcome.reason
 
 
+async def test_a_run_that_cannot_be_followed_to_its_end_fails_alone_and_is_ended(
+    folder: RunFolder, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    command = f"sleep 300 & echo $! >{tmp_path}/pid; rm $CRONY_LOG; mkdir $CRONY_LOG; exit 3"
+    ended: list[int] = []
+    run = Execution(
+        job(command),
+        context(),
+        folder.files("j", "r"),
+        no_session,
+        on_process=lambda *_: None,
+        on_process_end=ended.append,
+    )
+    outcome = await run.perform()
+    assert outcome.state is RunState.failed
+    assert outcome.reason.startswith("given up by its agent: IsADirectoryError: [Errno 21] Is a ")
+    assert "Traceback" in caplog.text
+    assert len(ended) == 1
+    assert not lives(pid_in(tmp_path / "pid"))
+
+
 async def test_a_grandchild_that_holds_the_output_does_not_hold_the_run(folder: RunFolder) -> None:
     began = time.monotonic()
     outcome = await perform(folder, "sleep 30 & echo $!")

@@ -75,6 +75,16 @@ async def test_a_question_that_hangs_costs_one_thread_however_often_it_is_asked(
     assert await ask_apart("same", hang) == 2
 
 
+async def test_a_question_that_no_thread_can_be_had_for_fails_as_what_it_asks_would() -> None:
+    threading.stack_size(2**46)
+    try:
+        with pytest.raises(OSError, match="thread"):
+            await ask_apart("same", lambda: 7)
+    finally:
+        threading.stack_size(0)
+    assert await ask_apart("same", lambda: 7) == 7
+
+
 def test_a_question_that_hung_when_its_loop_ended_is_asked_anew_by_the_next() -> None:
     go = threading.Event()
 
