@@ -25,11 +25,13 @@ class NoSecret(Exception):
 
 
 class Secrets:
-    """The values of some references. ``redaction`` takes them out of whatever is to be kept."""
+    """The values of some references, in ``found`` without what they belong to. ``redaction`` takes
+    them out of whatever is to be kept."""
 
     def __init__(self, values: Mapping[Reference, str]) -> None:
         self._values = values
-        self.redaction = Redaction(values.values())
+        self.found = frozenset(values.values())
+        self.redaction = Redaction(self.found)
 
     @classmethod
     async def of(cls, texts: Iterable[str]) -> Secrets:

@@ -10,19 +10,21 @@ import random
 import signal
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 from crony_ops.model.hiding import shown_url
 from crony_ops.model.job import Concurrency
 from crony_ops.model.run import Attempt, RunState, run_stamp
 from crony_ops.node.execution import http_attempt, shell_attempt
+from crony_ops.node.execution.adopted_secrets import redactor
+from crony_ops.node.execution.proc_table import variables_of
 from crony_ops.node.execution.process import boot_id
 from crony_ops.node.execution.retrying import is_tried_again, retry_delay
 from crony_ops.node.execution.run_folder import Ended, RunMeta, read_journal, record_end
 from crony_ops.node.execution.shell import CannotStart, other_user
 from crony_ops.node.execution.stop_order import StopOrder
 from crony_ops.secrets.lookup import NoSecret, Secrets
-from crony_ops.secrets.redaction import Redaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -192,7 +194,8 @@ class Execution:
         adopted, self._adopted = self._adopted, None
         try:
             if adopted is not None:
-                return await self._follow(adopted, number, await self._redaction())
+                shown = {} if adopted.process is None else variables_of(adopted.process.pid)
+                return await self._follow(adopted, number, await redactor(self.job, shown))
             return await self._begin(number, began)
         except Exception as error:  # or it would end the agent, and with it all other runs
             log.exception("attempt %d of %s is given up", number, self._meta.context.run_id)
@@ -214,16 +217,15 @@ class Execution:
             return _failed(number, began, str(error))
         except (OSError, ValueError) as error:
             return _failed(number, began, f"can't be started: {_say(error)}")
-        return await self._follow(attempt, number, secrets.redaction)
+        return await self._follow(attempt, number, partial(secrets.redaction, cut=True))
 
     async def _follow(
-        self, attempt: shell_attempt.ShellAttempt, number: int, redact: Redaction
+        self, attempt: shell_attempt.ShellAttempt, number: int, redact: Callable[[str], str]
     ) -> Ended:
         if attempt.process is None:
-            return _redacted(await attempt.follow(self._stop), redact)
+            return await attempt.follow(self._stop, redact)
         with self._told_of(attempt.process.pid, number, self.job.shell or ""):
-            ended = await attempt.follow(self._stop)
-        return _redacted(ended, redact)
+            return await attempt.follow(self._stop, redact)
 
     @contextlib.contextmanager
     def _told_of(self, pid: int, number: int, command: str) -> Iterator[None]:
@@ -235,13 +237,6 @@ class Execution:
             self._on_process_end(pid)
             raise
         self._on_process_end(pid)
-
-    async def _redaction(self) -> Redaction:
-        """Of a process that was adopted: its secrets, as far as they can still be had."""
-        try:
-            return (await Secrets.of(self.job.env.values())).redaction
-        except NoSecret:
-            return Redaction(())
 
     def _ends_here(self, number: int) -> bool:
         """Between what was looked at before and here a lease may have run out: the machine was
@@ -269,15 +264,6 @@ def _failed(number: int, began: float, reason: str) -> Ended:
         state=RunState.failed,
         attempt=Attempt(number=number, started_at=began, ended_at=time.time(), reason=reason),
     )
-
-
-def _redacted(ended: Ended, redact: Redaction) -> Ended:
-    """Output and reason are pieces of what the process said."""
-    said = {
-        "output": redact(ended.attempt.output, cut=True),
-        "reason": redact(ended.attempt.reason, cut=True),
-    }
-    return ended.model_copy(update={"attempt": ended.attempt.model_copy(update=said)})
 
 
 def _say(error: OSError | ValueError) -> str:

@@ -62,6 +62,12 @@ def stat(pid: int) -> list[str] | None:
         return None
 
 
+def variables_of(pid: int) -> dict[str, str]:
+    """What the process was started with; empty where that can't be seen, or any more."""
+    pairs = (os.fsdecode(variable).partition("=") for variable in _environment(pid))
+    return {name: value for name, _, value in pairs}
+
+
 def running_with(pid: int, variables: Mapping[str, str]) -> bool:
     """Whether the process lives and was started with these environment variables: so a pid that
     was noted down can be told from another process that has it by now."""

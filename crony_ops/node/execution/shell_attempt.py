@@ -30,7 +30,7 @@ from crony_ops.node.execution.run_folder import (
 
 if TYPE_CHECKING:
     import pwd
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from crony_ops.node.execution.run_folder import Journal, RunContext, RunFiles, RunMeta
     from crony_ops.node.execution.stop_order import StopOrder
@@ -179,14 +179,14 @@ class ShellAttempt:
         self._files = files
         self._started = started
 
-    async def follow(self, stop: StopOrder) -> Ended:
+    async def follow(self, stop: StopOrder, redact: Callable[[str], str]) -> Ended:
         """To its end, which comes by itself, by the job's timeout or by the order to stop. What
-        can't be followed is killed."""
+        can't be followed is killed. ``redact``: for the output that is kept, a piece of it all."""
         process = self.process
         if process is None:
-            return await self._end(None)
+            return await self._end(None, redact)
         try:
-            return await self._follow(process, stop)
+            return await self._follow(process, stop, redact)
         except Exception:
             process.kill()
             with contextlib.suppress(Exception):  # what failed above may fail here, too
@@ -195,20 +195,22 @@ class ShellAttempt:
         finally:
             process.close()
 
-    async def _follow(self, process: Process, stop: StopOrder) -> Ended:
+    async def _follow(
+        self, process: Process, stop: StopOrder, redact: Callable[[str], str]
+    ) -> Ended:
         timeout = self._job.timeout
         limit = None if timeout is None else self._started.monotonic + timeout - time.monotonic()
         await stop.within(limit, asyncio.shield(process.ended))
         if process.ended.done():
-            ended = await self._end(process.exit_status)
+            ended = await self._end(process.exit_status, redact)
             if ended.state is not RunState.succeeded and await process.left_some_behind():
                 await process.end(self._kill_grace)
             return ended
         state, reason = stop.or_timed_out(timeout)
         await process.end(self._kill_grace, stop.first)
-        return self._ended(state, reason, time.time(), self._output(state))
+        return self._ended(state, reason, time.time(), redact(self._output(state)))
 
-    async def _end(self, status: int | None) -> Ended:
+    async def _end(self, status: int | None, redact: Callable[[str], str]) -> Ended:
         """``status`` is None for an adopted process: then what it left in the journal counts."""
         ended_at = time.time()
         if status is None and (journal := read_journal(self._files)) and journal.left:
@@ -225,7 +227,7 @@ class ShellAttempt:
             state, reason = RunState.failed, f"ended by {signal.Signals(signalled).name}"
         else:
             state, reason = RunState.failed, _IN_WORDS.get(status, f"exit {status}")
-        output = self._output(state)
+        output = redact(self._output(state))
         succeeded = status in self._job.success.exit_codes
         if state is RunState.failed and not succeeded and (said := last_line(output)):
             reason = f"{reason}: {said[:_REASON_LINE]}"

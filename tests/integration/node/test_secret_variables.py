@@ -97,23 +97,62 @@ async def test_a_missing_secret_fails_the_attempt_before_it_starts(tmp_path: Pat
     assert not (tmp_path / "started").exists()
 
 
-async def test_what_an_adopted_run_says_is_kept_without_the_secret(
-    tmp_path: Path, secret: str
-) -> None:
-    command = f"touch {tmp_path}/up; until [ -e {tmp_path}/go ]; do sleep 0.02; done; echo $TOKEN"
-    run = Run(tmp_path, command, env={"TOKEN": secret})
+async def begin(run: Run, tmp_path: Path) -> None:
+    """Until it is up; then its agent goes, and it stays."""
     performing = asyncio.create_task(run.execution.perform())
     await wait_until((tmp_path / "up").exists, "it runs", 10)
     performing.cancel()
     with pytest.raises(asyncio.CancelledError):
         await performing
-    adopted = Execution.adopt(
+
+
+def adopted(run: Run) -> Execution:
+    execution = Execution.adopt(
         run.files, no_session, on_process=lambda *_: None, on_process_end=lambda _: None
     )
-    assert adopted is not None
+    assert execution is not None
+    return execution
+
+
+def waits_and(tmp_path: Path, command: str) -> str:
+    return f"touch {tmp_path}/up; until [ -e {tmp_path}/go ]; do sleep 0.02; done; {command}"
+
+
+@pytest.mark.parametrize("value_now", [f"{SECRET}\n", "rotated\n", None])
+async def test_what_an_adopted_run_says_is_kept_without_the_secret_that_it_was_given(
+    tmp_path: Path, secret: str, value_now: str | None
+) -> None:
+    run = Run(tmp_path, waits_and(tmp_path, "echo ${TOKEN#as }"), env={"TOKEN": f"as {secret}"})
+    await begin(run, tmp_path)
+    (tmp_path / "token").unlink()
+    if value_now is not None:
+        (tmp_path / "token").write_text(value_now)
+    execution = adopted(run)
     (tmp_path / "go").touch()
-    outcome = await adopted.perform()
-    assert outcome.attempts[0].output == "***\n"
+    assert (await execution.perform()).attempts[0].output == "***\n"
+
+
+@pytest.mark.parametrize("over", [False, True])
+async def test_what_an_adopted_run_says_is_withheld_where_its_secrets_are_not_known(
+    tmp_path: Path, secret: str, over: bool
+) -> None:
+    """Two in one variable: where the one ends and the other begins is anybody's guess."""
+    (tmp_path / "user").write_text("anna-of-old")
+    run = Run(
+        tmp_path,
+        waits_and(tmp_path, "echo $DSN; exit 3"),
+        env={"DSN": f"${{file:{tmp_path}/user}}:{secret}"},
+    )
+    await begin(run, tmp_path)
+    (tmp_path / "token").unlink()
+    if over:
+        (tmp_path / "go").touch()
+        await wait_until(lambda: b'"left"' in run.files.journal.read_bytes(), "it is over", 10)
+    execution = adopted(run)
+    (tmp_path / "go").touch()
+    outcome = await execution.perform()
+    assert outcome.reason == "exit 3: withheld: its secrets can't be read"
+    assert outcome.attempts[0].output == "withheld: its secrets can't be read"
 
 
 @pytest.mark.parametrize(
