@@ -16,6 +16,7 @@ from yarl import URL
 from crony_ops.model.reference import has_references
 from crony_ops.model.run import run_stamp
 from crony_ops.model.secret_names import sounds_secret
+from crony_ops.node.execution.name_lookups import NameLookups
 from crony_ops.node.execution.no_answer import NoAnswer, WouldTellSecrets, in_words
 from crony_ops.node.execution.pattern import found_in
 from crony_ops.node.execution.tls import context_of
@@ -82,7 +83,12 @@ def open_session() -> aiohttp.ClientSession:
     """
     return aiohttp.ClientSession(
         # The threshold: a timeout of more than 5 s would be rounded up to the clock's next second.
-        connector=aiohttp.TCPConnector(limit=0, force_close=True, timeout_ceil_threshold=math.inf),
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            force_close=True,
+            timeout_ceil_threshold=math.inf,
+            resolver=NameLookups(),
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         # Bounded in `Answer.text`: aiohttp would unpack all that comes.
         auto_decompress=False,
