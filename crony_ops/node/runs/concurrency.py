@@ -23,7 +23,7 @@ class Answer(Enum):
     wait = "wait"
     """Until one of them has ended, then ask again."""
     replace = "replace"
-    """End them all, wait, then ask again."""
+    """End them all, and what waits for them; wait, then ask again."""
 
 
 def slots(job: Job) -> int | None:
@@ -56,6 +56,11 @@ def named(run_ids: Sequence[str]) -> str:
     """Some runs, in a reason."""
     more = len(run_ids) - _NAMED
     return ", ".join(run_ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def replaced_early(by: str) -> str:
+    """Why a run is skipped that waited for one that another replaced."""
+    return f"replaced by {by} before it could start"
 
 
 def still_running(running: Sequence[str]) -> str:

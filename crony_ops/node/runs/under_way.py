@@ -20,7 +20,7 @@ from crony_ops.node.execution.attempts import Execution, Outcome
 from crony_ops.node.execution.run_folder import RunContext, RunFolder
 from crony_ops.node.machine import RunProcess
 from crony_ops.node.runs.active_run import ActiveRun, Start
-from crony_ops.node.runs.concurrency import Answer, may_start, named, still_running
+from crony_ops.node.runs.concurrency import Answer, may_start, named, replaced_early, still_running
 from crony_ops.node.runs.fence import LEASE_RAN_OUT
 from crony_ops.node.runs.job_users import JobUsers
 from crony_ops.node.runs.lateness import LATE, lateness
@@ -239,16 +239,20 @@ class Runs:
                 return refusal
             if forbidden := self._users.refusal(active.job):
                 return RunState.failed, forbidden
-            others = [a for a in self.under_way(run.job_id) if a is not active and a.execution]
-            running = tuple(other.run.run_id for other in others)
+            under_way = self.under_way(run.job_id)
+            begun = [one for one in under_way if one.execution]
+            running = tuple(one.run.run_id for one in begun)
             answer = may_start(active.job, run.kind, running)
             if answer is Answer.start:
                 return None
             if answer is Answer.skip:
                 return RunState.skipped, still_running(running)
             if answer is Answer.replace:
-                for other in others:
-                    other.stop(RunState.killed, f"replaced by {run.run_id}")
+                for one in begun:
+                    one.stop(RunState.killed, f"replaced by {run.run_id}")
+                for one in under_way:
+                    if not one.execution and one.run.tick < run.tick:
+                        one.stop(RunState.skipped, replaced_early(run.run_id))
                 active.replaced = tuple(dict.fromkeys((*active.replaced, *running)))
             active.waited_for = tuple(dict.fromkeys((*active.waited_for, *running)))
             await active.order.within(None, self._a_change())

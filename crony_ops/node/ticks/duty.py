@@ -16,7 +16,7 @@ from crony_ops.daemon.logs import about
 from crony_ops.errors import OutcomeUnknown, StoreError, StoreRefused, StoreUnavailable
 from crony_ops.model.run import OpenRun, RunState, once_run_id
 from crony_ops.node.runs.active_run import Start
-from crony_ops.node.runs.concurrency import named, replaced_with
+from crony_ops.node.runs.concurrency import named, replaced_early, replaced_with
 from crony_ops.node.ticks import claims
 from crony_ops.node.wall_clock import clock_offset
 
@@ -189,7 +189,7 @@ class Duty:
             if result.succeeded:
                 self._launch(holding, run, now, result.revision)
                 if instead:
-                    reason = f"replaced by {instead} before it could start"
+                    reason = replaced_early(instead)
                     self._runs.stop(run.job_id, run.run_id, RunState.skipped, reason)
                 await self._claiming.shows(txn, result)
             return True

@@ -4,6 +4,7 @@ each says so."""
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,31 @@ async def test_a_tick_that_replaces_what_runs_replaces_what_waits_for_its_slot(
             assert (record.state, record.started_at) == (RunState.skipped, None)
             assert record.reason in {f"replaced by {run} before it could start" for run in others}
         assert not (await store.range(keys.queue_of("replacing"))).entries
+
+
+async def test_of_the_ticks_that_wait_for_a_run_that_will_not_end_only_the_newest_starts(
+    tmp_path: Path,
+) -> None:
+    job = {
+        "schedule": "* * * * * *",
+        "concurrency": "replace",
+        "shell": "trap '' TERM; while :; do sleep 0.1; done",
+    }
+    async with scene(tmp_path, nodes=1, overrides={"node": {"kill_grace": 4.0}}) as it:
+        await it.sync({"stubborn": job})
+
+        def killed() -> list[RunRecord]:
+            return [r for r in records(it, "stubborn") if r.state is RunState.killed]
+
+        await it.until(lambda: len(killed()) >= 2, "two runs were replaced", 40)
+        first, second = killed()[:2]
+        waited = [r for r in records(it, "stubborn") if first.tick < r.tick < second.tick]
+        assert len(waited) >= 2
+        for record, newer in pairwise([*waited, second]):
+            assert (record.state, record.started_at) == (RunState.skipped, None)
+            assert record.reason.startswith(f"replaced by {newer.run_id} before it could start")
+        # What replaced the first never ran itself: the chain of reasons leads to what did.
+        assert first.reason == f"replaced by {waited[0].run_id}"
 
 
 async def opened(it: Scene, job_id: str) -> list[Entry]:

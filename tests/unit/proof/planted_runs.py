@@ -173,7 +173,9 @@ def a_skip_that_names_a_run_long_over() -> Planted:
 def a_skip_for_a_run_that_never_was() -> Planted:
     story = sound.quiet(2)
     run = story.claim("j", T + 3, "node-1")
-    reason = f"replaced by {tick_run_id(T + 4)} before it could start"
+    reason = (
+        f"replaced by {tick_run_id(T + 4)} before it could start; replaced {tick_run_id(T + 2)}"
+    )
     end = story.end(run, "skipped", reason=reason)
     return Planted(story.history(), "reasons are borne out", [end])
 

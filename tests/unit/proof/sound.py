@@ -89,6 +89,23 @@ def replaced() -> Story:
     return story
 
 
+def replaced_while_it_waited() -> Story:
+    """A run takes its time to end: of the two ticks that replace it the newer one starts."""
+    story = quiet(1, concurrency="replace")
+    before = story.begin("j", T + 2, "node-1")
+    story.until(2.6)
+    waited = story.claim("j", T + 3, "node-1")
+    story.until(3.6)
+    after = story.claim("j", T + 4, "node-1")
+    story.until(4.02)
+    reason = f"replaced by {after.run_id} before it could start; replaced {before.run_id}"
+    story.end(waited, "skipped", reason=reason)
+    story.until(4.3)
+    story.end(before, "killed", reason=f"replaced by {waited.run_id}")
+    story.carry_out(after, "node-1")
+    return story
+
+
 def catch_up(story: Story, first: int, last: int, name: str = "node-2") -> None:
     """The newest of the missed seconds is made up, the others are a gap."""
     queued = QueuedRun(run_id=tick_run_id(T + last), tick=T + last, reason="made up")

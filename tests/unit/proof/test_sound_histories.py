@@ -45,6 +45,7 @@ STORIES: list[Callable[[], Story]] = [
     sound.queued_behind_a_slow_run,
     sound_clocks.skipped_before_the_clock_was_wrong,
     sound.replaced,
+    sound.replaced_while_it_waited,
     sound_clocks.replaced_while_the_clock_was_ahead,
     sound.fenced,
     sound_losses.a_run_that_outlived_its_node,

@@ -30,7 +30,8 @@ BY_A_NEW_LIFE = "its agent was restarted"
 SLOW = 1.0
 """Seconds from the sending of a claim to its sight that make a tick late, and in which a busy agent
 hears of the end of a process."""
-_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[so][0-9]*(?:@\S+)?|[0-9]{8}T[0-9]{6}Z-r[0-9](?:@\S+)?")
+_RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[sor][0-9]*(?:@[^\s,;]+)?")
+_REPLACED_BY = re.compile(f"replaced by ({_RUN_ID.pattern})")
 
 
 def unfounded_reasons(index: Index, trouble: Trouble) -> Iterator[Violation]:
@@ -261,5 +262,5 @@ def _killed(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
 
 def _was_replaced(index: Index, record: RunRecord) -> bool:
     """Whether there was a run that its reason says it was replaced by."""
-    by = [run_id for run_id in _RUN_ID.findall(record.reason) if "replaced by" in record.reason]
-    return any((record.job_id, run_id) in index.claim_of for run_id in by)
+    by = _REPLACED_BY.search(record.reason)
+    return by is not None and (record.job_id, by[1]) in index.claim_of
