@@ -184,6 +184,7 @@ class Agent:
         self._duty.stop()
         try:
             async with asyncio.timeout(self._settings.stop_grace):
+                await self._duty.idle()
                 await self._runs.idle()
         except TimeoutError:
             log.warning("runs are still under way: they go on without this agent")

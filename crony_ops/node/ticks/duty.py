@@ -72,10 +72,16 @@ class Duty:
         self._claimant = claimant
         self._claim_ahead = claim_ahead
         self._stopped = False
+        self._looking: set[asyncio.Task[None]] = set()
 
     def stop(self) -> None:
         """Claim nothing more."""
         self._stopped = True
+
+    async def idle(self) -> None:
+        """Once stopped: wait until what was claimed by then is known, and launched."""
+        if self._looking:
+            await asyncio.wait(self._looking)
 
     async def run(self) -> None:
         """Look at each job when the timetable says so, until cancelled."""
@@ -93,7 +99,9 @@ class Duty:
             return
         holding.advancing = True
         with about(job=job_id):
-            self._group.create_task(self._look(holding))
+            task = self._group.create_task(self._look(holding))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
 
     async def _look(self, holding: Holding) -> None:
         try:

@@ -21,14 +21,19 @@ class _Over(Exception):
 
 
 @asynccontextmanager
-async def an_agent(settings: NodeSettings, etcd: Etcd) -> AsyncIterator[Agent]:
-    """It lives as long as the block, and ends with what it runs."""
+async def an_agent(
+    settings: NodeSettings, etcd: Etcd, stop: asyncio.Event | None = None
+) -> AsyncIterator[Agent]:
+    """It lives as long as the block, and ends with what it runs; in order where the block has set
+    ``stop``."""
     journal = Journal(settings.state_dir)
     try:
         async with asyncio.TaskGroup() as group:
             agent = Agent(settings, etcd, journal, NodeMetrics(), group)
-            group.create_task(agent.run(asyncio.Event()))
+            life = group.create_task(agent.run(stop or asyncio.Event()))
             yield agent
+            if stop is not None and stop.is_set():
+                await life
             raise _Over
     except* _Over:
         await agent.close()
