@@ -52,6 +52,8 @@ PRAGMA user_version = 1;
 COMMIT;
 """
 
+_ASIDE = "set it aside; docs/operations.md (An agent will not start) says what is forgotten then"
+
 
 class Worth(IntEnum):
     """What goes first from a full spool: the lowest. ``KEPT`` never goes, nor does ``DROPPED``,
@@ -95,7 +97,9 @@ class Journal:
             reason = f"no state_dir to be used: {error}; make it, owned by the agent's user"
             raise BadConfig(path=state_dir, reason=reason) from None
         except sqlite3.Error as error:
-            reason = f"no journal to be opened: {error}; is its disk full?"
+            os.close(self._lock)
+            advice = "is its disk full?" if isinstance(error, sqlite3.OperationalError) else _ASIDE
+            reason = f"no journal to be opened: {error}; {advice}"
             raise BadConfig(path=state_dir / "journal.db", reason=reason) from None
 
     def _open(self, state_dir: Path) -> None:
@@ -108,6 +112,10 @@ class Journal:
             raise StateFolderInUse(path=state_dir) from None
         self._db = sqlite3.connect(state_dir / "journal.db", isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
+        # A page that can't be read is to be told of now, and not by whatever needs it first.
+        ((found,),) = self._db.execute("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise sqlite3.DatabaseError(found.splitlines()[-1])
         self._synced: bool | None = None
         self._db.executescript(_TABLES)
         if self._db.execute("PRAGMA user_version").fetchone()[0] < 1:

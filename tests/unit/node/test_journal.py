@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import cast
 
@@ -220,5 +221,26 @@ def test_a_folder_that_is_no_use_is_told_in_words(tmp_path: Path) -> None:
 
 def test_a_journal_that_is_none_is_told_in_words(tmp_path: Path) -> None:
     (tmp_path / "journal.db").write_text("notes, and none of SQLite's")
-    with pytest.raises(BadConfig, match=r"journal\.db: no journal to be opened: .*not a database"):
+    with pytest.raises(BadConfig, match=r"journal\.db: no journal .*not a database; set it aside"):
         Journal(tmp_path)
+
+
+@pytest.mark.parametrize("table", ["lease", "spool", "spool_run", "high_water", "pinned"])
+def test_a_journal_with_a_damaged_page_is_told_before_anything_is_read(
+    tmp_path: Path, table: str
+) -> None:
+    path = tmp_path / "journal.db"
+    journal = Journal(tmp_path)
+    for n in range(200):
+        keep(journal, b"report", run_id=str(n))
+    journal.close()
+    with closing(sqlite3.connect(path)) as db:
+        ((size,),) = db.execute("PRAGMA page_size")
+        ((root,),) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,))
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\xff" * size)
+    with pytest.raises(BadConfig, match=r"journal\.db: no journal .*; set it aside"):
+        Journal(tmp_path)
+    path.rename(tmp_path / "journal.db.damaged")
+    Journal(tmp_path).close()
