@@ -257,7 +257,7 @@ class Agent:
             left = self._registration.deadline - boottime()
             if left <= 0 and self._registration.incarnation:
                 self._runs.fence()
-            await asyncio.sleep(min(max(left, 0.1), self._settings.ttl))
+            await asyncio.sleep(min(max(left, 0.1), 1.0))  # a lease may be gone before its time
 
     def _registered(self) -> None:
         # What was claimed under a lease that is gone may be run again elsewhere.

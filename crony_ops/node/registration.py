@@ -14,7 +14,7 @@ from crony_ops import __version__
 from crony_ops.daemon.logs import in_words
 from crony_ops.errors import LeaseLost, NodeTaken, StoreError, StoreRefused
 from crony_ops.model.node import Node, PresetFailure
-from crony_ops.store import LeaseKeeper, Txn, absent, get, lease_is, put
+from crony_ops.store import LeaseKeeper, Txn, absent, boottime, get, lease_is, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +69,9 @@ class Registration:
 
     @property
     def deadline(self) -> float:
-        """On boottime(): up to here this node may act as the one that holds its jobs."""
-        return self._keeper.deadline
+        """On boottime(): up to here this node may act as the one that holds its jobs. 0 while its
+        key hangs on no lease of ours: a new lease doesn't vouch for what the last one claimed."""
+        return self._keeper.deadline if self._registered else 0.0
 
     @property
     def tried_at(self) -> float:
@@ -79,7 +80,7 @@ class Registration:
 
     @property
     def registered(self) -> bool:
-        return self._registered and not self._keeper.expired()
+        return boottime() < self.deadline
 
     def holds(self) -> bool:
         """Whoever is told no is told through ``on_registered`` when it is yes again."""
