@@ -104,6 +104,12 @@ class Claiming:
         """What we wrote must show in the mirror before we look again. Raises StoreUnavailable."""
         await self._within_reason(self._mirror.shows(txn, result.revision))
 
+    def must_be_gone(self, entry: Entry) -> None:
+        """What could not be claimed must not show in the mirror when we look again. Raises
+        StoreUnavailable: only a moment later there may be something else to claim."""
+        if self._mirror.get(entry.key) == entry:
+            raise StoreUnavailable(endpoints="etcd", reason="the mirror lags behind")
+
     async def _refused(self, me: Claimant, holding: Holding, now: Standing) -> None:
         """Learn what stands instead. Where a watch will tell us more, wait until it has."""
         log.info("a claim of %s was refused", holding.job_id)

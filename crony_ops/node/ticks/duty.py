@@ -177,6 +177,8 @@ class Duty:
         if result.succeeded:
             self._launch(holding, run, now, result.revision)
             await self._claiming.shows(txn, result)
+        else:
+            self._claiming.must_be_gone(entry)
         return True
 
     async def _claim_queued(self, me: Claimant, holding: Holding) -> bool:
@@ -200,6 +202,8 @@ class Duty:
                     reason = replaced_early(instead)
                     self._runs.stop(run.job_id, run.run_id, RunState.skipped, reason)
                 await self._claiming.shows(txn, result)
+            else:
+                self._claiming.must_be_gone(entry)
             return True
         return False
 
