@@ -126,7 +126,16 @@ class Journal:
         os.close(self._lock)
 
     @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is written in this block is on the disk behind it, by one sync, or not at all."""
+        with self._transaction(synced=True):
+            yield
+
+    @contextmanager
     def _transaction(self, *, synced: bool) -> Iterator[sqlite3.Connection]:
+        if self._db.in_transaction:
+            yield self._db
+            return
         if synced is not self._synced:
             self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
             self._synced = synced

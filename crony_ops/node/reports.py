@@ -79,6 +79,7 @@ class Reports:
         self._one_asks = asyncio.Lock()
         self._kept: dict[str, _Kept] = {}
         self._spooled = asyncio.Event()
+        self._together: list[Report] = []
         if journal.spool_size():
             self._spooled.set()
 
@@ -91,13 +92,28 @@ class Reports:
             # people: the report stays until then.
             log.warning("%s is spooled: %s", report.record.run_id, error)
             self._unsure = True
+            await self._put_by_with_others(report)
+
+    async def _put_by_with_others(self, report: Report) -> None:
+        """Where etcd fails, hundreds come here in one moment. A sync for each would keep the lease
+        from being renewed."""
+        together = self._together
+        together.append(report)
+        await asyncio.sleep(0)
+        if together is self._together:  # the first to be back does it for all
+            self._together = []
+            with contextlib.suppress(sqlite3.Error):
+                self._spool(together)
+                self._spooled.set()
+                together.clear()
+        if together:
             await self.put_by(report)
 
     async def put_by(self, report: Report) -> None:
         """Leave a report on the disk for ``replay``."""
         while True:  # on a full disk the run stays with us until its end is safe
             try:
-                self._spool(report)
+                self._spool([report])
             except sqlite3.Error as error:
                 log.error("%s can't be spooled: %s", report.record.run_id, error)
                 await asyncio.sleep(RETRY)
@@ -113,12 +129,14 @@ class Reports:
             with contextlib.suppress(sqlite3.Error):  # a next life calls it lost, to no effect
                 self._journal.forget_offline_run(report.record.job_id, report.record.run_id)
 
-    def _spool(self, report: Report) -> None:
+    def _spool(self, reports: Iterable[Report]) -> None:
         """Raises sqlite3.Error."""
-        record = report.record
-        self._journal.spool(
-            report.to_json(), job_id=record.job_id, run_id=record.run_id, worth=report.worth
-        )
+        with self._journal.together():
+            for report in reports:
+                record = report.record
+                self._journal.spool(
+                    report.to_json(), job_id=record.job_id, run_id=record.run_id, worth=report.worth
+                )
         surplus = self._journal.spool_size() - self._spool_limit
         while surplus > 0 and (least := self._journal.least_worth()) is not None:
             surplus -= 1

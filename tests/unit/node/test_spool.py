@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from crony_ops.errors import StoreUnavailable
 from crony_ops.model.run import GapRecord, QueuedRun, RunRecord, RunState, rerun_id, tick_run_id
+from crony_ops.node import reports as reports_module
 from crony_ops.node.journal import Journal, Worth
 from crony_ops.node.report import Report, dropped_end
 from crony_ops.node.reports import Reports
@@ -145,6 +149,40 @@ async def test_each_end_is_spooled_or_counted(
     assert kept + dropped == Counter(job_id for job_id, _, _ in ends)
     assert sum(kept.values()) <= max(LIMIT, sum(not offline for _, _, offline in ends) + 1)
     journal.close()
+
+
+async def test_ends_that_can_not_be_told_in_the_same_moment_are_synced_together(
+    journal: Journal,
+) -> None:
+    reports, statements = reports_of(journal), list[str]()
+    journal._db.set_trace_callback(statements.append)  # noqa: SLF001
+    await asyncio.gather(*(reports.send(ended(tick, offline=False)) for tick in range(200)))
+    assert statements.count("COMMIT") == 1
+    assert [report.record.run_id for report in spooled(journal)] == [
+        tick_run_id(tick) for tick in range(200)
+    ]
+
+
+async def test_each_of_them_is_kept_until_the_disk_takes_it(
+    journal: Journal,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(reports_module, "RETRY", 0.01)
+    reports = reports_of(journal)
+    full = "CREATE TRIGGER full BEFORE INSERT ON spool BEGIN SELECT RAISE(ABORT, 'full'); END"
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as disk:
+        disk.execute(full)
+        sends = [asyncio.ensure_future(reports.send(ended(t, offline=False))) for t in range(20)]
+        async with asyncio.timeout(20):
+            while caplog.text.count("can't be spooled") < 20:  # noqa: ASYNC110 (no event tells)
+                await asyncio.sleep(0.01)
+        assert not any(send.done() for send in sends)
+        disk.execute("DROP TRIGGER full")
+    await asyncio.gather(*sends)
+    told = sorted(report.record.run_id for report in spooled(journal))
+    assert told == [tick_run_id(tick) for tick in range(20)]
 
 
 def test_the_gap_of_a_job_on_every_node_bears_the_nodes_name() -> None:
