@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crony_ops.model.spec import Cursor
 from crony_ops.store import Txn, get, mod_is, put
 
 if TYPE_CHECKING:
-    from crony_ops.store import Batcher
+    from crony_ops.store import Batcher, Entry
     from crony_ops.store.keys import Keys
 
 log = logging.getLogger(__name__)
@@ -18,20 +19,29 @@ log = logging.getLogger(__name__)
 async def bring_up(batcher: Batcher, keys: Keys, node: str, job_id: str, tick: int) -> None:
     """No claim by this node of a tick up to this one is made any more, also none that is still on
     its way: each compares the cursor. Raises StoreError."""
-    for key in (keys.cursor(job_id), keys.cursor(job_id, node)):
-        while not await _is_at(batcher, key, tick):
-            pass  # somebody else moved it meanwhile
+    while not await _are_at(batcher, (keys.cursor(job_id), keys.cursor(job_id, node)), tick):
+        pass  # somebody else moved one meanwhile
 
 
-async def _is_at(batcher: Batcher, key: str, tick: int) -> bool:
-    found = (await batcher.submit(Txn((), (get(key),)))).responses[0]
-    if not isinstance(found, tuple) or not found:
+async def _are_at(batcher: Batcher, cursors: Sequence[str], tick: int) -> bool:
+    found = (await batcher.submit(Txn((), tuple(map(get, cursors))))).responses
+    behind = [
+        entry
+        for entries in found
+        if isinstance(entries, tuple)
+        for entry in entries
+        if not _is_at(entry, tick)
+    ]
+    if not behind:
         return True
-    entry = found[0]
+    when = tuple(mod_is(entry.key, entry.mod_revision) for entry in behind)
+    then = tuple(put(entry.key, Cursor(tick=tick).to_json()) for entry in behind)
+    return (await batcher.submit(Txn(when, then))).succeeded
+
+
+def _is_at(entry: Entry, tick: int) -> bool:
     try:
-        if Cursor.from_json(entry.value).tick >= tick:
-            return True
+        return Cursor.from_json(entry.value).tick >= tick
     except ValueError as error:
-        log.warning("%s can't be read and is replaced: %s", key, error)
-    raised = Txn((mod_is(key, entry.mod_revision),), (put(key, Cursor(tick=tick).to_json()),))
-    return (await batcher.submit(raised)).succeeded
+        log.warning("%s can't be read and is replaced: %s", entry.key, error)
+        return False

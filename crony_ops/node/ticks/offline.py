@@ -12,7 +12,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from crony_ops.errors import OutcomeUnknown, StoreError, StoreUnavailable
+from crony_ops.errors import OutcomeUnknown, StoreError, StoreUnavailable, first_cause
 from crony_ops.model.run import GapRecord, OpenRun, gap_id, tick_run_id
 from crony_ops.node.cursor import bring_up
 from crony_ops.node.journal import Pinned
@@ -215,17 +215,21 @@ class Offline:
 
     async def _come_back(self) -> None:
         """Bring the cursors up to what was run meanwhile, then go on with etcd."""
+        settled = False
         try:
             # Nothing may be taken between the last look at the journal and the switch.
             while taken := self._journal.offline():
                 pinned = {known.job_id for known in self._journal.pinned()}
-                for job_id, tick in taken.items():
-                    await self._settle(job_id, tick, pinned=job_id in pinned)
-        except (StoreError, sqlite3.Error) as error:
-            log.info("not settled yet: %s", error)
-            return
-        log.warning("etcd is back")
-        self._switch(on=False)
+                # Together: in turn they would never be through before the next second's ticks.
+                async with asyncio.TaskGroup() as group:
+                    for job_id, tick in taken.items():
+                        group.create_task(self._settle(job_id, tick, pinned=job_id in pinned))
+            settled = True
+        except* (StoreError, sqlite3.Error) as errors:
+            log.info("not settled yet: %s", first_cause(errors))
+        if settled:
+            log.warning("etcd is back")
+            self._switch(on=False)
 
     async def _settle(self, job_id: str, tick: int, *, pinned: bool) -> None:
         if pinned:
