@@ -197,6 +197,29 @@ def skipped_by_a_clock_that_was_ahead() -> Story:
     return story
 
 
+def skipped_for_a_run_that_a_clock_ahead_had_begun() -> Story:
+    """Both through an outage; the other end of its request heard of it late."""
+    once: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
+    story = sound.begun(schedule="*/5 * * * * *", **once)
+    story.until(1)
+    story.fault(Kind.kill, "etcd-1", lasts=6)
+    story.fault(Kind.clock, "node-1", lasts=4, offset="3600")
+    first, second = (story.open_run("j", T + 3600 + after, "node-1") for after in (0, 5))
+    began, skipped_at = T + 2.6 + 3600, T + 3.0 + 3600
+    story.until(4)
+    story.act("start", first, "node-1")
+    story.act("end", first, "node-1")
+    story.until(7.5)
+    losses.missed(story, "j", "node-1", T + 5, T + 3595, 719)
+    story.write((story.keys.cursor("j"), Cursor(tick=second.tick), 0))
+    reason = f"{first.run_id} was still running"
+    skipped = story.record(second, "skipped", reason=reason, ended_at=skipped_at)
+    story.write((story.keys.run("j", second.run_id), skipped, 0))
+    ended = story.record(first, started_at=began, ended_at=story.now - 3.4 + 3600)
+    story.write((story.keys.run("j", first.run_id), ended, 0))
+    return story
+
+
 def replaced_while_the_clock_was_ahead() -> Story:
     """A run's end was noted by a clock that was ahead, and told when that had been put right."""
     story = sound.begun(concurrency="replace", schedule="*/10 * * * * *", shell="sleep 60")

@@ -23,6 +23,7 @@ STORIES: list[Callable[[], Story]] = [
     sound_clocks.ahead_by_an_hour,
     sound_clocks.ahead_before_the_recorder_heard_of_the_claim,
     sound_clocks.skipped_by_a_clock_that_was_ahead,
+    sound_clocks.skipped_for_a_run_that_a_clock_ahead_had_begun,
     sound_clocks.asleep_by_a_clock_that_was_put_right,
     sound.late_beside_others,
     sound.paused_before_the_agent_woke,

@@ -89,7 +89,8 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
     name = f"{record.run_id} of {record.job_id} was skipped"
     if "still running" in record.reason:
         for run_id in _RUN_ID.findall(record.reason):
-            if not _was_open(index, record, _skipped_at(index, end, record), run_id):
+            skipped_at = min(_set_right(index, record, record.ended_at, end.write), end.write.at)
+            if not _was_open(index, record, skipped_at, run_id):
                 claim = index.claim_of.get((record.job_id, run_id))
                 ended = index.ends_of.get((record.job_id, run_id), [])
                 seen = shown(
@@ -113,15 +114,16 @@ def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
         yield Violation(RULE, f"{name} ({record.reason}), and it was {what}", (end.write,))
 
 
-def _skipped_at(index: Index, end: End, record: RunRecord) -> float:
-    """By our clock: one that was ahead tells a time that is to come, maybe long after it was so."""
-    if record.ended_at > end.write.at + index.setup.tolerance:
+def _set_right(index: Index, record: RunRecord, told: float, write: Write) -> float:
+    """What the record says of a time: a clock that was ahead tells one that is to come, and maybe
+    long after it was so."""
+    if told > write.at + index.setup.tolerance:
         for fault in index.history.faults:
             if fault.kind is Kind.clock and fault.target == record.node_name:
-                at = record.ended_at - float(fault.detail.get("offset", 0))
-                if fault.began <= at <= (fault.ended or end.write.at):
+                at = told - float(fault.detail.get("offset", 0))
+                if fault.began <= at <= (fault.ended or write.at):
                     return at
-    return min(record.ended_at, end.write.at)
+    return told
 
 
 def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -> bool:
@@ -134,19 +136,21 @@ def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -
         return False
     begun = [act.at for act in acts[:1]] + ([claim.run.claimed_at] if claim else [])
     told = [
-        (e.record, e.write.at)
-        for e in index.ends_of.get(key, ())
-        if isinstance(e.record, RunRecord)
+        (e.record, e.write) for e in index.ends_of.get(key, ()) if isinstance(e.record, RunRecord)
     ]
     # A process that has to wait for the machine writes its first line late.
-    begun += [one.started_at for one, _ in told if one.started_at is not None]
+    begun += [
+        _set_right(index, one, one.started_at, write)
+        for one, write in told
+        if one.started_at is not None
+    ]
     ends = [
         # It can't have ended before it began: a clock went wrong meanwhile. What its own agent
         # calls lost has ended some time before, and at any rate by then.
-        at
+        write.at
         if one.state is RunState.lost or one.ended_at < min(begun, default=0.0) - tolerance
         else one.ended_at
-        for one, at in told
+        for one, write in told
         if not (one.state is RunState.lost and one.reason.startswith(BY_THE_LEADER))
     ]
     over = max([*ends, *(act.at for act in acts)], default=None)
