@@ -18,39 +18,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from crony_ops.errors import BadConfig, StateFolderInUse
-
-_TABLES = """
-CREATE TABLE IF NOT EXISTS lease (id INTEGER PRIMARY KEY, lease INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS spool (
-    seq INTEGER PRIMARY KEY AUTOINCREMENT, report BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS high_water (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS pinned (
-    job_id TEXT PRIMARY KEY, key TEXT NOT NULL, value BLOB NOT NULL, revision INTEGER NOT NULL,
-    cursor INTEGER, cursor_revision INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS contact (id INTEGER PRIMARY KEY CHECK (id = 1), at REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS offline (job_id TEXT PRIMARY KEY, tick INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS offline_run (
-    job_id TEXT NOT NULL, run_id TEXT NOT NULL, run BLOB NOT NULL, PRIMARY KEY (job_id, run_id));
-CREATE TABLE IF NOT EXISTS history (
-    id INTEGER PRIMARY KEY CHECK (id = 1), incarnation TEXT NOT NULL, cluster TEXT NOT NULL,
-    revision INTEGER NOT NULL);
-"""
-
-# A journal that an older agent left has these to be added; an older agent can read what results.
-_SPOOL_COLUMNS = """
-BEGIN IMMEDIATE;
-ALTER TABLE spool ADD COLUMN job_id TEXT NOT NULL DEFAULT '';
-ALTER TABLE spool ADD COLUMN run_id TEXT NOT NULL DEFAULT '';
-ALTER TABLE spool ADD COLUMN worth INTEGER NOT NULL DEFAULT 3;
-UPDATE spool SET
-    job_id = coalesce(json_extract(CAST(report AS TEXT), '$.record.job_id'), ''),
-    run_id = coalesce(json_extract(CAST(report AS TEXT), '$.record.run_id'), '')
-    WHERE json_valid(CAST(report AS TEXT));
-CREATE INDEX spool_worth ON spool (worth, seq DESC);
-CREATE INDEX spool_run ON spool (job_id, run_id);
-PRAGMA user_version = 1;
-COMMIT;
-"""
+from crony_ops.node.journal_tables import SPOOL_COLUMNS, TABLES
 
 _ASIDE = "set it aside; docs/operations.md (An agent will not start) says what is forgotten then"
 
@@ -117,9 +85,9 @@ class Journal:
         if found != "ok":
             raise sqlite3.DatabaseError(found.splitlines()[-1])
         self._synced: bool | None = None
-        self._db.executescript(_TABLES)
+        self._db.executescript(TABLES)
         if self._db.execute("PRAGMA user_version").fetchone()[0] < 1:
-            self._db.executescript(_SPOOL_COLUMNS)
+            self._db.executescript(SPOOL_COLUMNS)
 
     def close(self) -> None:
         self._db.close()

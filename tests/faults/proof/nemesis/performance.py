@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING
 
-from crony_ops.errors import CronyError
+from crony_ops.errors import CronyError, LocalClusterFailed
 from tests.faults.proof.history import Kind
 from tests.faults.proof.nemesis.network import LINK_FAULTS, Network
 from tests.faults.proof.nemesis.processes import PROCESS_FAULTS, Processes
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.faults.proof.nemesis.orders import People
     from tests.faults.proof.nemesis.plan import Step
 
+_OVER_WITHIN = 700.0
+"""Seconds: the longest of them, to make space in etcd, gives up by itself before."""
 _MENDED_AFTER = 3.0
 """Seconds: so long a clock is right again before somebody trusts what its node says."""
 
@@ -57,9 +59,18 @@ class Nemesis:
 async def in_time(
     plan: Sequence[Step], perform: Callable[[Step], Coroutine[None, None, None]]
 ) -> None:
-    """Each step at its time, whatever others are still at; until the last is over."""
+    """Each step at its time, whatever others are still at; until the last is over. Raises
+    LocalClusterFailed, with the names of those that are not over in reasonable time."""
     began = time.monotonic()
+    performing = set()
     async with asyncio.TaskGroup() as group:
         for step in plan:
             await asyncio.sleep(began + step.at - time.monotonic())
-            group.create_task(perform(step), name=f"{step.kind} {step.target}")
+            name = f"{step.kind} {step.target}"
+            performing.add(group.create_task(perform(step), name=name))
+        late = (await asyncio.wait(performing, timeout=_OVER_WITHIN))[1] if performing else set()
+        if late:
+            names = ", ".join(sorted(task.get_name() for task in late))
+            raise LocalClusterFailed(
+                reason=f"not over {_OVER_WITHIN:.0f} s after the last: {names}"
+            )
