@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 import time
 
 from crony_ops.node import wall_clock
+
+_STEP = 1.0
+"""Seconds: less is how clocks are kept right."""
 
 
 class Timetable:
     """Job ids by the wall time (unix seconds) at which each wants to be looked at next.
 
-    A job stands in it once, at the earliest time that it was set to.
+    A job stands in it once, at the earliest time that it was set to. When the clock is put back all
+    are due at once: what was set by the wrong clock may be far ahead, and nothing else wakes a job.
     """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, str]] = []
         self._at: dict[str, float] = {}
         self._earlier = asyncio.Event()
+        self._clock = wall_clock.clock_offset()
 
     def set(self, job_id: str, at: float) -> None:
         """Unless the job stands there for an earlier time already."""
@@ -35,7 +41,7 @@ class Timetable:
     async def due(self) -> list[str]:
         """Wait until at least one job is due; those that are leave the timetable."""
         while True:
-            jobs = self._pop(time.time())
+            jobs = self._pop(math.inf if self._was_put_back() else time.time())
             if jobs:
                 return jobs
             self._earlier.clear()
@@ -49,6 +55,10 @@ class Timetable:
                     await self._earlier.wait()
             except TimeoutError:
                 pass
+
+    def _was_put_back(self) -> bool:
+        before, self._clock = self._clock, wall_clock.clock_offset()
+        return self._clock < before - _STEP
 
     def _pop(self, now: float) -> list[str]:
         jobs = []

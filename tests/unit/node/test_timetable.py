@@ -73,6 +73,21 @@ async def test_a_step_of_the_wall_clock_is_noticed(
             await sleeping
 
 
+async def test_a_clock_that_is_put_back_leaves_no_job_in_the_time_that_it_told(
+    timetable: Timetable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wall_clock, "LONGEST_SLEEP", 0.02)
+    with time_machine.travel(1_800_000_000.0) as clock:
+        timetable.set("soon", time.time() + 0.1)
+        timetable.set("later", time.time() + 600)
+        waiting = asyncio.create_task(due(timetable))
+        await asyncio.sleep(0)
+        clock.shift(-3600)
+        assert sorted(await waiting) == ["later", "soon"]
+        timetable.set("soon", time.time() + 0.1)
+        assert await due(timetable) == ["soon"]
+
+
 async def test_a_moment_of_the_past_is_not_waited_for() -> None:
     async with asyncio.timeout(1.0):
         await sleep_until(time.time() - 10)
