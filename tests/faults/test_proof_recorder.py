@@ -72,6 +72,7 @@ async def test_a_lease_may_end_while_the_record_is_completed(
     recorder = Recorder(settings, ROOT, tmp_path)
     async with Etcd(settings) as etcd:
         lease = await etcd.grant(60)
+        await etcd.put(f"{ROOT}spec", b"stays")
         await etcd.put(f"{ROOT}node", b"alive", lease=lease)
         completing = asyncio.create_task(recorder.complete(etcd, PATIENCE))
         await etcd.get(f"{ROOT}node")  # by then it has looked

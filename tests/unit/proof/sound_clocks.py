@@ -201,16 +201,18 @@ def skipped_for_a_run_that_a_clock_ahead_had_begun() -> Story:
     """Both through an outage; the other end of its request heard of it late."""
     once: dict[str, Any] = {"run_on": {"node": "node-1"}, "concurrency": "forbid"}
     story = sound.begun(schedule="*/5 * * * * *", **once)
-    story.until(1)
+    story.until(4.4)
+    story.ran("j", T + 5, "node-1")
+    story.until(6)
     story.fault(Kind.kill, "etcd-1", lasts=6)
     story.fault(Kind.clock, "node-1", lasts=4, offset="3600")
-    first, second = (story.open_run("j", T + 3600 + after, "node-1") for after in (0, 5))
-    began, skipped_at = T + 2.6 + 3600, T + 3.0 + 3600
-    story.until(4)
+    first, second = (story.open_run("j", T + 3605 + after, "node-1") for after in (0, 5))
+    began, skipped_at = T + 7.6 + 3600, T + 8.0 + 3600
+    story.until(9)
     story.act("start", first, "node-1")
     story.act("end", first, "node-1")
-    story.until(7.5)
-    losses.missed(story, "j", "node-1", T + 5, T + 3595, 719)
+    story.until(12.5)
+    losses.missed(story, "j", "node-1", T + 10, T + 3600, 719)
     story.write((story.keys.cursor("j"), Cursor(tick=second.tick), 0))
     reason = f"{first.run_id} was still running"
     skipped = story.record(second, "skipped", reason=reason, ended_at=skipped_at)
