@@ -14,9 +14,12 @@ from crony_ops.node.execution import proc_table
 proc_table.read_table()  # imports what that user may not read
 os.setgid(65534)
 os.setuid(65534)
-own = subprocess.Popen(["sleep", "60"], start_new_session=True).pid
+own = subprocess.Popen(["cat"], stdin=-1, stdout=-1, start_new_session=True)
+own.stdin.write(b"up\\n")
+own.stdin.flush()
+own.stdout.readline()
 seen = proc_table.read_table().sessions
-print(own in seen, 1 in seen)
+print(own.pid in seen, 1 in seen)
 """
 
 
