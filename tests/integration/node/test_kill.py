@@ -175,7 +175,7 @@ async def test_a_run_that_waits_for_the_one_before_is_killed_alone(tmp_path: Pat
 async def test_an_order_that_finds_no_agent_is_obeyed_by_its_next_life(tmp_path: Path) -> None:
     mark = tmp_path / "begun"
     job = {"schedule": YEARLY, "shell": IGNORES_TERM.format(mark=mark)}
-    async with scene(tmp_path, nodes=1, overrides={"node": {"ttl": 10}}) as it:
+    async with scene(tmp_path, nodes=1, overrides={"node": {"ttl": 60}}) as it:
         await it.sync({"stubborn": job})
         await it.all_assigned({"stubborn": job})
         await run_now(it, "stubborn")

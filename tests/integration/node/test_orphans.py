@@ -59,7 +59,8 @@ def is_the_shell(pid: int) -> bool:
 async def test_a_run_whose_shell_died_with_its_agent_is_lost_and_leaves_nothing(
     tmp_path: Path,
 ) -> None:
-    async with scene(tmp_path, nodes=1) as it:
+    # Its next life is to tell of it, however long that takes to begin, and not the leader.
+    async with scene(tmp_path, nodes=1, overrides={"node": {"ttl": 60}}) as it:
         brood = "setsid sleep 300 &\nsleep 300 &\nwait\n"
         await it.sync({"job": {"schedule": "*/5 * * * * *", "shell": brood}})
 
