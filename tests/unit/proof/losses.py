@@ -22,7 +22,7 @@ from crony_ops.model.spec import Cursor
 from crony_ops.node.runs.past import UNSEEN
 from crony_ops.store.endings import news_of
 from tests.faults.proof.history import Kind
-from tests.unit.proof.story import TTL
+from tests.unit.proof.story import TTL, T
 
 if TYPE_CHECKING:
     from tests.faults.proof.history import Write
@@ -143,6 +143,18 @@ def reset(story: Story, job_id: str, name: str, tick: int) -> Write:
     held = story.there[story.keys.job(story.uuid(name), job_id)]
     again: Put = (held.key, (held.value or "").encode(), 0)
     return story.write((story.keys.cursor(job_id), Cursor(tick=tick), 0), again)[0]
+
+
+def failed(story: Story, after: int, health: Health, *more: Put) -> Write:
+    """The tick so many seconds after T fails on node-1, and the leader takes it in: the job's
+    health."""
+    story.until(after - 0.6)
+    run = story.claim("j", T + after, "node-1")
+    story.until(after + 0.02)
+    story.act("start", run, "node-1")
+    story.end(run, "failed", news(story, run, "failed"))
+    taken = (story.keys.news("j", run.run_id), None, 0)
+    return story.write((story.keys.health("j"), health, 0), taken, *more)[0]
 
 
 def news(story: Story, run: OpenRun, state: str) -> Put:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crony_ops.model.cluster import Health
-from tests.faults.proof.history import Kind
+from tests.faults.proof.history import Kind, Write
 from tests.unit.proof import losses, sound
 from tests.unit.proof.planted import Planted, plant
 from tests.unit.proof.story import T
@@ -68,18 +68,10 @@ def a_gap_that_was_no_news() -> Planted:
 @plant
 def failures_of_which_nothing_is_noted() -> Planted:
     """The second in a row is the one to tell of."""
-    story = sound.begun(notify={"after": 2})
+    story, told = sound.begun(notify={"after": 2}), list[Write]()
     for tick in (1, 2):
-        story.until(tick - 0.6)
-        run = story.claim("j", T + tick, "node-1")
-        story.until(tick + 0.02)
-        story.act("start", run, "node-1")
-        story.end(run, "failed", losses.news(story, run, "failed"))
-        before, health = story.there.get(story.keys.health("j")), Health(consecutive_failures=tick)
-        taken = (story.keys.news("j", run.run_id), None, 0)
-        known = story.write((story.keys.health("j"), health, 0), taken)[0]
-    assert before is not None
-    return Planted(story.history(), RULE, [before, known])
+        told.append(losses.failed(story, tick, Health(consecutive_failures=tick)))
+    return Planted(story.history(), RULE, told)
 
 
 @plant

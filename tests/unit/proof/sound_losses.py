@@ -120,16 +120,10 @@ def failed_for_less_than_people_wait_for() -> Story:
     """Two failures of three, then a third, of which it is noted that people know."""
     story = sound.begun(notify={"after": 3})
     for tick in (1, 2, 3):
-        story.until(tick - 0.6)
-        run = story.claim("j", T + tick, "node-1")
-        story.until(tick + 0.02)
-        story.act("start", run, "node-1")
-        story.end(run, "failed", losses.news(story, run, "failed"))
-        known = {"failure": Told(since=story.now, at=story.now)} if tick == 3 else {}
+        known = {"failure": Told(since=T + tick, at=T + tick)} if tick == 3 else {}
+        told = losses.alert(story, Cause.failure, tick_run_id(T + tick), job="j")
         health = Health(consecutive_failures=tick, told=known)
-        told = losses.alert(story, Cause.failure, run.run_id, job="j")
-        taken = (story.keys.news("j", run.run_id), None, 0)
-        story.write((story.keys.health("j"), health, 0), taken, *([told] if known else []))
+        losses.failed(story, tick, health, *([told] if known else []))
     return story
 
 
@@ -137,14 +131,7 @@ def waited_for_less_after_an_edit() -> Story:
     """It had failed twice by then; the next failure tells."""
     story = sound.begun(notify={"after": 3})
     for tick in (1, 2):
-        story.until(tick - 0.6)
-        run = story.claim("j", T + tick, "node-1")
-        story.until(tick + 0.02)
-        story.act("start", run, "node-1")
-        story.end(run, "failed", losses.news(story, run, "failed"))
-        taken = (story.keys.news("j", run.run_id), None, 0)
-        health = Health(consecutive_failures=tick)
-        story.write((story.keys.health("j"), health, 0), taken)
+        losses.failed(story, tick, Health(consecutive_failures=tick))
     story.want("j", notify={"after": 2})
     story.assign("j", "node-1", anew=False)
     health = Health(consecutive_failures=2, missed=1)
