@@ -15,7 +15,7 @@ import grpc.aio
 from etcd3.etcdrpc import rpc_pb2 as rpc
 
 from crony_ops.errors import Compacted, OutcomeUnknown, StoreRefused, StoreUnavailable
-from crony_ops.store import members, watch, wire
+from crony_ops.store import cancellation, members, watch, wire
 from crony_ops.store.endpoints import Connection, Endpoints, NotConnected, Stay
 from crony_ops.store.entry import Entry, Snapshot
 from crony_ops.store.keys import Keys
@@ -211,7 +211,8 @@ class Etcd:
 
     async def members(self) -> list[MemberStatus]:
         """How each member does; takes at most ``request_timeout`` seconds, whoever is silent."""
-        return await members.survey(self._endpoints, self._login, self.settings)
+        with cancellation.heeded():
+            return await members.survey(self._endpoints, self._login, self.settings)
 
     async def watch(
         self,
@@ -255,13 +256,14 @@ class Etcd:
             stay = self._endpoints.current
             metadata: Metadata = ()
             try:
-                await stay.connection.settled(left / 2)
-                metadata = await self._login.metadata(stay.connection, left / 2)
-                # Half of the time for a try leaves some for the next endpoint. What can't be
-                # sent again gets all of it.
-                left = max(deadline - time.monotonic(), 0.001)
-                share = left if repeat is Repeat.NEVER else left / 2
-                return await attempt(stay.connection, metadata, share)
+                with cancellation.heeded():
+                    await stay.connection.settled(left / 2)
+                    metadata = await self._login.metadata(stay.connection, left / 2)
+                    # Half of the time for a try leaves some for the next endpoint. What can't be
+                    # sent again gets all of it.
+                    left = max(deadline - time.monotonic(), 0.001)
+                    share = left if repeat is Repeat.NEVER else left / 2
+                    return await attempt(stay.connection, metadata, share)
             except NotConnected as error:
                 judged, reason, code = Verdict.NEVER_SENT, str(error), ""
             except grpc.aio.AioRpcError as error:

@@ -12,7 +12,7 @@ import grpc.aio
 from etcd3.etcdrpc import rpc_pb2 as rpc
 
 from crony_ops.errors import Compacted, StoreError
-from crony_ops.store import wire
+from crony_ops.store import cancellation, wire
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Mapping
@@ -93,18 +93,22 @@ async def follow(
     timer = loop.call_later(silence / 3, ask)
     try:
         async with asyncio.timeout(silence) as bound:
+            following = True
 
             def leave(_: object) -> None:
-                if not bound.expired():
+                # It may have been on its way already when it was taken back.
+                if following and not bound.expired():
                     bound.reschedule(loop.time())
 
             stay.left.add_done_callback(leave)
             try:
-                async for response in call:
-                    stream.take(response, loop.time())
-                    if not stay.left.done():
-                        bound.reschedule(loop.time() + silence)
+                with cancellation.heeded():
+                    async for response in call:
+                        stream.take(response, loop.time())
+                        if not stay.left.done():
+                            bound.reschedule(loop.time() + silence)
             finally:
+                following = False
                 stay.left.remove_done_callback(leave)
     except TimeoutError:
         if stay.left.done():
