@@ -193,3 +193,38 @@ def made_up_by_two_clocks() -> Story:
             left = (held_by(story), None, 0)
             story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))
     return story
+
+
+def skipped_by_a_node_that_stalls() -> Story:
+    """The run of second 1 is over, and its agent gets round to seeing it 1.2 s later."""
+    story = sound.begun(shell="sleep 0.5")
+    first = story.begin("j", T + 1, "node-1")
+    story.fault(Kind.stall, "node-1", lasts=1.3)
+    second = story.claim("j", T + 2, "node-1")
+    story.until(1.5)
+    story.act("end", first, "node-1")
+    ended_at = story.now
+    story.until(2.7)
+    story.end(second, "skipped", reason=f"{first.run_id} was still running")
+    story.end(first, ended_at=ended_at)
+    return story
+
+
+def moved_long_after_an_edit() -> Story:
+    """To a node that had the job before; the node in between took the edit at once."""
+    story = sound.begun(name="node-2")
+    story.ran("j", T + 1, "node-2")
+    story.want("j", schedule="@yearly")
+    story.assign("j", "node-2")
+    story.wait(1)
+    left = (held_by(story, "node-2"), None, 0)
+    story.assign("j", "node-1", left, anew=False, moved_from=story.uuid("node-2"))
+    story.wait(1)
+    story.want("j", schedule="@yearly", timeout=5)
+    story.assign("j", "node-1", anew=False)
+    story.until(100)
+    story.write((story.keys.rebalance, b"{}", 0))
+    left = (held_by(story, "node-1"), None, 0)
+    story.assign("j", "node-2", left, anew=False, moved_from=story.uuid("node-1"))
+    story.write((story.keys.rebalance, None, 0))
+    return story

@@ -57,6 +57,8 @@ STORIES: list[Callable[[], Story]] = [
     sound_losses.made_up_by_two_clocks,
     sound_losses.asleep_beside_its_rerun,
     sound_losses.tried_again_by_its_next_life,
+    sound_losses.skipped_by_a_node_that_stalls,
+    sound_losses.moved_long_after_an_edit,
     sound.pinned_through_an_outage,
     sound.everywhere,
 ]

@@ -82,14 +82,16 @@ def wanted_and_left(index: Index, trouble: Trouble) -> Iterator[Violation]:
         job = spec(write.value).job
         over = index.next_write(write.key, write.revision)
         until = end if over is None else over.at
-        given = next(
+        # It may have gone from node to node since.
+        given = min(
             (
                 one
                 for key in index.homes.get(job_id, ())
                 for one in index.versions(key)
                 if one.value and assignment(one.value).spec_revision == write.revision
             ),
-            None,
+            key=lambda one: one.revision,
+            default=None,
         )
         until = until if given is None else min(until, given.at)
         if until - write.at <= PATIENCE or not _has_a_place(index, job, write.at, until):

@@ -13,6 +13,7 @@ from crony_ops.node.runs.fence import LEASE_RAN_OUT
 from crony_ops.node.runs.lateness import LATE
 from crony_ops.node.runs.past import RAN_BEFORE
 from tests.faults.proof.checker.index import Claim, End, assignment, timing
+from tests.faults.proof.checker.trouble import AFTER_A_STALL
 from tests.faults.proof.checker.violation import Violation, shown
 from tests.faults.proof.history import Kind
 
@@ -40,7 +41,7 @@ def unfounded_reasons(index: Index, trouble: Trouble) -> Iterator[Violation]:
         if isinstance(record, GapRecord):
             yield from _missed(index, trouble, end, record)
         elif record.state is RunState.skipped:
-            yield from _skipped(index, end, record)
+            yield from _skipped(index, trouble, end, record)
         elif record.state in (RunState.lost, RunState.fenced):
             yield from _lost(index, trouble, end, record)
         elif record.state is RunState.killed:
@@ -85,12 +86,12 @@ def _holders(index: Index, job_id: str) -> set[str]:
     return {index.names.get(uuid, uuid) for uuid in uuids}
 
 
-def _skipped(index: Index, end: End, record: RunRecord) -> Iterator[Violation]:
+def _skipped(index: Index, trouble: Trouble, end: End, record: RunRecord) -> Iterator[Violation]:
     name = f"{record.run_id} of {record.job_id} was skipped"
     if "still running" in record.reason:
         for run_id in _RUN_ID.findall(record.reason):
             skipped_at = min(_set_right(index, record, record.ended_at, end.write), end.write.at)
-            if not _was_open(index, record, skipped_at, run_id):
+            if not _was_open(index, trouble, record, skipped_at, run_id):
                 claim = index.claim_of.get((record.job_id, run_id))
                 ended = index.ends_of.get((record.job_id, run_id), [])
                 seen = shown(
@@ -126,9 +127,11 @@ def _set_right(index: Index, record: RunRecord, told: float, write: Write) -> fl
     return told
 
 
-def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -> bool:
+def _was_open(
+    index: Index, trouble: Trouble, record: RunRecord, skipped_at: float, run_id: str
+) -> bool:
     """Claimed before the other was skipped, by the same node, and not ended by then: by its record,
-    or by itself."""
+    or by itself. A node that stalls may be slow to see that it has."""
     key, tolerance = (record.job_id, run_id), index.setup.tolerance
     claim, acts = index.claim_of.get(key), index.acts_of.get(key, [])
     claims = index.claims_of.get(key, ())
@@ -153,12 +156,13 @@ def _was_open(index: Index, record: RunRecord, skipped_at: float, run_id: str) -
         for one, write in told
         if not (one.state is RunState.lost and one.reason.startswith(BY_THE_LEADER))
     ]
+    if not begun or min(begun) > skipped_at + tolerance:
+        return False
     over = max([*ends, *(act.at for act in acts)], default=None)
-    return (
-        bool(begun)
-        and min(begun) <= skipped_at + tolerance
-        and (not ends or over is None or over >= skipped_at - SLOW)
-    )
+    if not ends or over is None or over >= skipped_at - SLOW:
+        return True
+    stalled = trouble.last_over(record.node_name, {Kind.stall}, skipped_at)
+    return over >= skipped_at - SLOW - AFTER_A_STALL and stalled >= over
 
 
 def _stood(index: Index, key: str, end: End) -> bool:

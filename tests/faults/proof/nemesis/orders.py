@@ -114,18 +114,23 @@ class People:
             for entry in entries
             if Cursor.from_json(entry.value).tick > time.time() + _AHEAD
         }
-        for job in sorted(ahead):
+        # One that is wanted no more has a cursor until its last run is over, and nobody resets it.
+        for job in sorted(ahead & await self._jobs()):
             reset = functools.partial(cursor.reset_cursors, self._settings, job, yes=True)
             await self._told(Kind.reset_cursor, [job], reset)
 
     async def rest(self) -> None:
         """Pause every job, so that nothing is due any more. Raises StoreError."""
-        specs = (await self._cluster.store.range(self._cluster.keys.specs, keys_only=True)).entries
-        jobs = [entry.key.rpartition("/")[2] for entry in specs]
+        jobs = sorted(await self._jobs())
         with contextlib.ExitStack() as notes:
             for job in jobs:
                 notes.enter_context(self._diary.noted(Kind.pause, job))
             await pause.pause_jobs(self._settings, jobs, Pause(who=_WHO, at=time.time()))
+
+    async def _jobs(self) -> set[str]:
+        specs = self._cluster.keys.specs
+        entries = (await self._cluster.store.range(specs, keys_only=True)).entries
+        return {entry.key.removeprefix(specs) for entry in entries}
 
     @property
     def _settings(self) -> EtcdSettings:
