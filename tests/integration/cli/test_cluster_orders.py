@@ -11,7 +11,7 @@ import pytest
 
 from crony_ops.model.cluster import Meta, Rebalance
 from crony_ops.model.node import Cordon
-from crony_ops.model.run import Kill
+from crony_ops.model.run import Kill, QueuedRun, tick_run_id
 from crony_ops.model.spec import Cursor
 from tests.integration.cli.example_fleet import assigned, node, put_all, spec
 from tests.integration.cli.test_orders import appears
@@ -281,6 +281,39 @@ class TestCursorReset:
         assert anew.value == given.value
         assert anew.mod_revision > given.mod_revision
         assert before <= await tick(etcd, keys.cursor("report")) <= time.time()
+
+    async def test_what_it_had_queued_of_the_time_to_come_is_taken_back_with_it(
+        self, crony_ops: CommandLine, etcd: Etcd, keys: Keys
+    ) -> None:
+        now = int(time.time())
+        ahead = now + 3_600
+        await etcd.put(keys.cursor("report"), Cursor(tick=ahead).to_json())
+        past = (await etcd.range(keys.queue_of("report"), keys_only=True)).entries
+        assert past
+        for due in range(ahead - 199, ahead + 1):
+            queued = QueuedRun(run_id=tick_run_id(due), tick=due, reason="made up after a misfire")
+            await etcd.put(keys.queued("report", queued.run_id), queued.to_json())
+        said = (await crony_ops("cursor", "reset", "report", "--yes")).out
+        assert "comes back with 200 queued runs" in said
+        left = (await etcd.range(keys.queue_of("report"), keys_only=True)).entries
+        assert [entry.key for entry in left] == [entry.key for entry in past]
+
+    async def test_what_another_node_has_queued_of_a_job_on_every_node_stays(
+        self, crony_ops: CommandLine, etcd: Etcd, keys: Keys
+    ) -> None:
+        ahead = int(time.time()) + 50
+        for name, further in (("web-1", 3_600), ("web-2", 0)):
+            cursor = Cursor(tick=ahead + further)
+            await etcd.put(keys.cursor("old-shell", f"u-{name}"), cursor.to_json())
+            queued = QueuedRun(
+                run_id=tick_run_id(ahead, name), tick=ahead, reason="made up", node=name
+            )
+            await etcd.put(keys.queued("old-shell", queued.run_id), queued.to_json())
+        await crony_ops("cursor", "reset", "old-shell", "--yes")
+        left = (await etcd.range(keys.queue_of("old-shell"), keys_only=True)).entries
+        assert [entry.key for entry in left] == [
+            keys.queued("old-shell", tick_run_id(ahead, "web-2"))
+        ]
 
     async def test_one_that_is_behind_gives_its_ticks_up(
         self, crony_ops: CommandLine, etcd: Etcd, keys: Keys

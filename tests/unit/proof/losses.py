@@ -138,11 +138,13 @@ def heard(story: Story, run: OpenRun, *told: Put, failing: bool = False) -> list
     )
 
 
-def reset(story: Story, job_id: str, name: str, tick: int) -> Write:
-    """Its cursor is put where it is said, and its assignment again, as it is."""
+def reset(story: Story, job_id: str, name: str, tick: int, *gone: QueuedRun) -> Write:
+    """Its cursor is put where it is said, and its assignment again, as it is; runs that had been
+    queued are ``gone``."""
     held = story.there[story.keys.job(story.uuid(name), job_id)]
     again: Put = (held.key, (held.value or "").encode(), 0)
-    return story.write((story.keys.cursor(job_id), Cursor(tick=tick), 0), again)[0]
+    taken: list[Put] = [(story.keys.queued(job_id, run.run_id), None, 0) for run in gone]
+    return story.write((story.keys.cursor(job_id), Cursor(tick=tick), 0), again, *taken)[0]
 
 
 def failed(story: Story, after: int, health: Health, *more: Put) -> Write:

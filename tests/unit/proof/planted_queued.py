@@ -73,3 +73,18 @@ def a_made_up_tick_that_was_dropped() -> Planted:
     gone = story.write((queued.key, None, 0))[0]
     story.ran("j", T + 6, "node-1")
     return Planted(story.history(), CLAIMED, [queued, gone])
+
+
+@plant
+def a_queued_run_that_is_dropped_with_a_reset_and_does_not_come_again() -> Planted:
+    story = sound.quiet(2)
+    story.until(5.2)
+    story.fault(Kind.delay, "etcd-1")
+    run = QueuedRun(run_id=tick_run_id(T + 5), tick=T + 5, reason="made up")
+    losses.missed(story, "j", "node-1", T + 3, T + 4, 2, run)
+    queued = story.there[story.keys.queued("j", run.run_id)]
+    story.fault(Kind.reset_cursor, "j", lasts=0.4)
+    losses.reset(story, "j", "node-1", T + 5, run)
+    gone = story.last(queued.key)
+    story.ran("j", T + 6, "node-1")
+    return Planted(story.history(), CLAIMED, [queued, gone])

@@ -162,6 +162,27 @@ def made_up_before_and_after_a_reset() -> Story:
     return story
 
 
+def queued_before_and_after_a_reset() -> Story:
+    """What a clock that was an hour ahead had queued is taken back, and queued by it once more."""
+    story = sound.begun(schedule="0 * * * * *")
+    story.until(1.4)
+    ahead = QueuedRun(run_id=tick_run_id(T + 3600), tick=T + 3600, reason="made up")
+    story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
+    losses.missed(story, "j", "node-1", T + 60, T + 3540, 59, ahead)
+    story.until(5.1)
+    story.fault(Kind.reset_cursor, "j", lasts=0.4)
+    losses.reset(story, "j", "node-1", T + 5, ahead)
+    story.until(6)
+    story.fault(Kind.clock, "node-1", lasts=1, offset="3600")
+    losses.missed(story, "j", "node-1", T + 60, T + 3540, 59, ahead)
+    run = story.claim_queued("j", ahead, "node-1")
+    story.act("start", run, "node-1")
+    story.wait(0.1)
+    story.act("end", run, "node-1")
+    story.end(run, ended_at=story.now + 3600)
+    return story
+
+
 def skipped_before_the_clock_was_wrong() -> Story:
     """What held up the run of second 20 was killed when its node's clock was an hour behind."""
     story = sound.begun(schedule="*/10 * * * * *")

@@ -34,6 +34,7 @@ STORIES: list[Callable[[], Story]] = [
     sound_clocks.reset,
     sound_clocks.reset_while_it_moved,
     sound_clocks.made_up_before_and_after_a_reset,
+    sound_clocks.queued_before_and_after_a_reset,
     sound.edited,
     sound.edited_while_nobody_had_it,
     sound.paused,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from crony_ops.model.run import OpenRun, RunKind, RunRecord, rerun_id
+from crony_ops.model.run import OpenRun, QueuedRun, RunKind, RunRecord, rerun_id
 from crony_ops.node.runs.past import UNRECORDED
+from tests.faults.proof.checker.index import tick_of
 from tests.faults.proof.checker.runs import GONE
 from tests.faults.proof.checker.violation import Violation, shown
 
@@ -50,7 +51,7 @@ def _was_lost(index: Index, job_id: str, run_id: str, told: Write) -> bool:
 
 def dropped(index: Index) -> Iterator[Violation]:
     """Queued runs that were taken away and not claimed, though somebody wanted their job: their
-    ticks are accounted for nowhere else."""
+    ticks are accounted for nowhere else. With a cursor that is reset go those that come again."""
     keys = index.keys
     for write in index.under(keys.queue):
         if write.value is not None:
@@ -62,7 +63,19 @@ def dropped(index: Index) -> Iterator[Violation]:
             and one.key.endswith(f"/{job_id}/{run_id}")
             for one in index.requests[write.revision]
         )
-        if not claimed and index.before(keys.spec(job_id), write.revision) is not None:
+        queued = index.before(write.key, write.revision)
+        wanted = index.before(keys.spec(job_id), write.revision) is not None
+        if not claimed and wanted and not _comes_again(index, job_id, run_id, queued, write):
             what = f"{run_id} of {job_id} was queued, and taken away without a claim"
-            queued = index.before(write.key, write.revision)
             yield Violation("what is queued is claimed", what, shown(queued, write))
+
+
+def _comes_again(
+    index: Index, job_id: str, run_id: str, queued: Write | None, write: Write
+) -> bool:
+    at = run_id.partition("@")[2]
+    cursor = index.keys.cursor(job_id, index.setup.nodes[at].uuid if at else "")
+    stands_at = tick_of(index.beside(write, cursor))
+    if queued is None or stands_at is None:
+        return False
+    return stands_at < QueuedRun.from_json((queued.value or "").encode()).tick
