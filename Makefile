@@ -24,10 +24,11 @@ demo: $(INSTALLED) ## a cluster on this machine loses a node and its leader; eve
 up: $(INSTALLED) ## a cluster on this machine with the jobs of jobs/, until Ctrl-C
 	@$(BIN)/crony-ops up
 
-# The hosts come last and one by one: they measure times, so nothing runs beside them.
-test: $(INSTALLED) etcd sshd nspawn wheelhouse ## all tests: against real etcd servers, processes and hosts (20 minutes)
+# The minute of faults and the hosts come last and one by one: they measure times, so nothing runs
+# beside them.
+test: $(INSTALLED) etcd sshd nspawn wheelhouse ## all tests: against real etcd servers, processes and hosts (25 minutes)
 	@$(BIN)/pytest -q --ignore=tests/hosts --ignore=tests/faults/test_the_promise.py -n 3 --dist worksteal
-	@$(BIN)/pytest -q -rs tests/hosts
+	@$(BIN)/pytest -q -rs tests/faults/test_the_promise.py tests/hosts
 
 # Round after round until the time is over, and the round that it ends in is finished. What fails
 # stands in .hypothesis, and the next `make test` tries it first.
